@@ -1,0 +1,58 @@
+//! What a message does besides its own row: sends, group changes, closes, rows that a
+//! plugin writes.
+//!
+//! Hooks fill a buffer; nothing of it is visible before all hooks of the message have
+//! returned ok and its transaction is committed (promise P3).
+
+use crate::id::ConnectionId;
+use crate::row::RowWrite;
+
+/// One buffered effect, in the order the hooks asked for them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// JSON text to one connection; neither logged nor replayed.
+    ToConnection {
+        connection: ConnectionId,
+        json: String,
+    },
+    /// JSON text to every connection of a user; logged.
+    ToUser { user: String, json: String },
+    /// JSON text to every member of a group; logged.
+    ToGroup {
+        group: String,
+        json: String,
+        exclude_sender: bool,
+    },
+    /// JSON text to every connection of the endpoint; logged.
+    Broadcast { json: String, exclude_sender: bool },
+    /// Close a connection after what is buffered for it.
+    Close {
+        connection: ConnectionId,
+        code: u16,
+        reason: String,
+    },
+    Join {
+        connection: ConnectionId,
+        group: String,
+    },
+    Leave {
+        connection: ConnectionId,
+        group: String,
+    },
+    /// Leave every group, then join this one.
+    Move {
+        connection: ConnectionId,
+        group: String,
+    },
+    /// A row written by the plugin; subscribers see it like any other.
+    Write(RowWrite),
+}
+
+/// The buffer of one message.
+#[derive(Debug, Default, PartialEq)]
+pub struct Effects(pub Vec<Effect>);
+
+impl Effects {
+    /// Most effects one message may have; asking for more is an error to the plugin.
+    pub const LIMIT: usize = 1_000;
+}
