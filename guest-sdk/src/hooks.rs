@@ -12,7 +12,7 @@ pub(crate) mod prepare;
 use std::marker::PhantomData;
 
 use crate::bindings::imports::hookcast::plugin::types;
-use crate::{Rejection, Result, panic};
+use crate::{Rejection, Result, install_panic_hook};
 
 /// Stands for the plugin `P` towards the bindings, whose traits it implements by way of
 /// the SDK's. What [`export!`](crate::export) exports is this type.
@@ -20,6 +20,6 @@ pub struct Exports<P>(PhantomData<P>);
 
 /// Runs a hook and translates how it ended. All hooks that can reject go through here.
 fn run<T>(hook: impl FnOnce() -> Result<T>) -> Result<T, types::Rejection> {
-    panic::install_hook();
+    install_panic_hook();
     hook().map_err(Rejection::into_wire)
 }

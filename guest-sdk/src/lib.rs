@@ -62,6 +62,7 @@ pub use hooks::open::Open;
 pub use hooks::prepare::Prepare;
 pub use host_error::HostError;
 pub use log::{Level, log};
+pub use panic::install_panic_hook;
 pub use rejection::{Rejection, Result, reject};
 pub use serde_json::{Value as Json, json};
 

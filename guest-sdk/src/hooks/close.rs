@@ -2,7 +2,7 @@
 
 use super::Exports;
 use crate::bindings::close::{Cause, Guest};
-use crate::{Call, Result, panic};
+use crate::{Call, Result, install_panic_hook};
 
 /// The socket is gone. Not called when the server itself stops or crashes.
 pub trait Close {
@@ -17,7 +17,7 @@ pub trait Close {
 impl<P: Close> Guest for Exports<P> {
     /// In WIT this hook can't fail, and only a failed call leaves no trace.
     fn close(call: Call, cause: Cause) {
-        panic::install_hook();
+        install_panic_hook();
         if let Err(rejection) = P::close(&call, &cause) {
             let cause = rejection.cause.as_deref().unwrap_or_default();
             panic!("the hook `close` failed: {rejection} {cause}");

@@ -2,7 +2,7 @@
 
 use super::Exports;
 use crate::bindings::connect::{self as wire, Guest};
-use crate::{Call, HostError, Json, Level, Rejection, log, panic};
+use crate::{Call, HostError, Json, Level, Rejection, install_panic_hook, log};
 
 /// Handshake: who may connect. Runs before the WebSocket is accepted.
 pub trait Connect {
@@ -78,7 +78,7 @@ impl From<HostError> for Refusal {
 
 impl<P: Connect> Guest for Exports<P> {
     fn connect(call: Call) -> Result<wire::Acceptance, wire::Refusal> {
-        panic::install_hook();
+        install_panic_hook();
         match P::connect(&call) {
             Ok(acceptance) => Ok(accept(acceptance)),
             Err(refusal) => Err(refuse(refusal)),

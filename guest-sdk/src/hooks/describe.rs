@@ -3,7 +3,7 @@
 use super::Exports;
 use super::handlers::MessageType;
 use crate::bindings::describe::{Description, Guest, Handler};
-use crate::panic;
+use crate::install_panic_hook;
 
 /// What `export!` knows of a plugin.
 pub trait Plugin {
@@ -17,7 +17,7 @@ pub trait Plugin {
 
 impl<P: Plugin> Guest for Exports<P> {
     fn describe() -> Description {
-        panic::install_hook();
+        install_panic_hook();
         let handler = |declared: &MessageType| Handler {
             message_type: declared.name.to_owned(),
             schema: declared.schema.map(str::to_owned),
