@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
 
+use crate::figures::median;
 use crate::proc_stat;
 use rows::Message;
 
@@ -143,22 +144,20 @@ struct Stopwatch {
 }
 
 impl Stopwatch {
-    fn start() -> Result<Self> {
-        Ok(Stopwatch {
-            cpu: proc_stat::own_cpu()?,
+    fn start() -> Self {
+        Stopwatch {
+            cpu: proc_stat::own_cpu(),
             wall: Instant::now(),
-        })
+        }
     }
 
     fn expired(&self) -> bool {
         self.wall.elapsed() > MAX_TIME
     }
 
-    fn stop(self) -> Result<(Duration, Duration)> {
-        Ok((
-            proc_stat::own_cpu()?.saturating_sub(self.cpu),
-            self.wall.elapsed(),
-        ))
+    fn stop(self) -> (Duration, Duration) {
+        let wall = self.wall.elapsed();
+        (proc_stat::own_cpu().saturating_sub(self.cpu), wall)
     }
 }
 
@@ -204,10 +203,4 @@ fn cpu(sample: &Sample) -> f64 {
 
 fn rate(sample: &Sample) -> f64 {
     sample.messages_per_second
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -26,7 +26,7 @@ pub fn write(
     let (jobs, receiver) = mpsc::channel::<Job>();
     let writer = std::thread::spawn(move || serve(connection, &receiver));
 
-    let watch = Stopwatch::start()?;
+    let watch = Stopwatch::start();
     let mut written = 0;
     for group in messages.chunks_exact(size) {
         let (done, committed) = oneshot::channel();
@@ -41,7 +41,7 @@ pub fn write(
             break;
         }
     }
-    let (cpu, wall) = watch.stop()?;
+    let (cpu, wall) = watch.stop();
     drop(jobs);
     writer.join().ok().context("the writer thread panicked")?;
     Ok((written, cpu, wall))

@@ -50,7 +50,7 @@ pub fn write(
             .connect()
             .await?;
         let one_call = format!("BEGIN IMMEDIATE; {CHAT_JSON}; {LOG_JSON}; COMMIT");
-        let watch = Stopwatch::start()?;
+        let watch = Stopwatch::start();
         let mut written = 0;
         for group in messages.chunks_exact(size) {
             if let Style::JsonEachOneCall = style {
@@ -71,7 +71,7 @@ pub fn write(
                 break;
             }
         }
-        let (cpu, wall) = watch.stop()?;
+        let (cpu, wall) = watch.stop();
         connection.close().await?;
         Ok((written, cpu, wall))
     })
