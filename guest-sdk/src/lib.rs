@@ -23,9 +23,16 @@
 //! export!(Chat: prepare);
 //! ```
 //!
-//! Build it as a `cdylib` for `wasm32-wasip2`. Instead of [`Json`] a hook may take any
-//! type that serde can read and write. Such a type drops the keys it doesn't name,
-//! unless it collects them: `#[serde(flatten)] rest: serde_json::Map<String, Json>`.
+//! The crate is a `cdylib`, built with `cargo build --release --target wasm32-wasip2`:
+//!
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib"]
+//! ```
+//!
+//! Instead of [`Json`] a hook may take any type that serde can read and write. Such a
+//! type drops the keys it doesn't name, unless it collects them:
+//! `#[serde(flatten)] rest: serde_json::Map<String, Json>`.
 //!
 //! Hooks can be unit tested on the developer's machine as long as they call no host
 //! function other than [`log`](fn@log): outside WebAssembly the others panic.
