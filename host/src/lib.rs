@@ -1,6 +1,7 @@
 //! Hookcast: a publish-subscribe server whose logic is plugged in as sandboxed
 //! WebAssembly components. ARCHITECTURE.md says which file does what.
 
+pub mod config;
 pub mod effects;
 pub mod id;
 pub mod rejection;
