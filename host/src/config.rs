@@ -99,10 +99,10 @@ impl Config {
 
     fn read(mut root: Section<'_>, file: &Path) -> Self {
         let server = ServerConfig::read(root.section("server"));
-        let admin = AdminConfig::read(root.section("admin"));
+        let admin = AdminConfig::read(root.section("admin"), &server);
         let storage = StorageConfig::read(root.section("storage"));
         let engine = EngineConfig::read(root.section("engine"));
-        let plugins = PluginsConfig::read(root.section("plugins"));
+        let plugins = PluginsConfig::read(root.section("plugins"), &engine);
         let endpoints = read_endpoints(root.section("endpoints"), &server, &plugins);
         root.finish();
         Self {
@@ -117,6 +117,22 @@ impl Config {
                 places: BTreeMap::new(),
             },
         }
+    }
+
+    /// What is no error but hardly meant, as `file:line:column: what; remedy`.
+    pub fn warnings(&self) -> Vec<String> {
+        let unread = self.plugins.by_name.keys();
+        let unread = unread.filter(|name| !self.plugins.file(name).is_file());
+        let warning = |name: &String| {
+            let key = format!("plugins.{name}");
+            let file = self.plugins.file(name);
+            format!(
+                "{}: `{key}` has settings, but there is no {}; check the name, or add the plugin",
+                self.place(&key),
+                file.display()
+            )
+        };
+        unread.map(warning).collect()
     }
 
     /// The file that the config was read from.

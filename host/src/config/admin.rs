@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use super::reader::{Section, Wrong};
-use super::server::address;
+use super::server::{ServerConfig, address};
 use super::value::Value;
 
 /// Where operators connect, and what lets them in.
@@ -17,7 +17,7 @@ pub struct AdminConfig {
 }
 
 impl AdminConfig {
-    pub(super) fn read(mut section: Section<'_>) -> Self {
+    pub(super) fn read(mut section: Section<'_>, server: &ServerConfig) -> Self {
         let default = SocketAddr::from(([127, 0, 0, 1], 8081));
         let listen = section.take("listen");
         let token = section.take("token");
@@ -42,6 +42,10 @@ impl AdminConfig {
                 format!("`admin.listen` is {listen}, reachable from outside, without a token"),
                 "set `admin.token`, or listen on 127.0.0.1",
             );
+        }
+        if listen == server.listen && listen.port() != 0 {
+            let what = format!("`admin.listen` is {listen}, where clients connect");
+            reading.report(place, what, "give the admin API a port of its own");
         }
         Self {
             listen,

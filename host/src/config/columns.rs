@@ -146,11 +146,19 @@ fn default_cell(value: &Value<'_>, kind: ColumnType) -> Result<Cell, Wrong> {
         DeValue::Boolean(flag) => serde_json::Value::from(*flag),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map(serde_json::Value::from)
-            .map_err(|_| Wrong::new(format!("is {number}, beyond 64 bits"), "use less"))?,
+            .map_err(|_| {
+                Wrong::new(
+                    format!("is {number}, beyond 64 bits"),
+                    "write a smaller number",
+                )
+            })?,
         DeValue::Float(number) => number
             .as_str()
             .parse::<f64>()
-            .map_or(serde_json::Value::Null, serde_json::Value::from),
+            .ok()
+            .filter(|number| number.is_finite())
+            .map(serde_json::Value::from)
+            .ok_or_else(|| Wrong::new(format!("is {number}, no number"), "write a number"))?,
         _ => return Err(value.is_not("a value of a column", "write a text or a number")),
     };
     if json == "" {
@@ -159,9 +167,7 @@ fn default_cell(value: &Value<'_>, kind: ColumnType) -> Result<Cell, Wrong> {
             "leave it out, or give a value",
         ));
     }
-    // What JSON can't say (nan, inf) has become null here and fits no column either.
-    let cell = Cell::from_json(&json, kind).filter(|cell| *cell != Cell::Null);
-    cell.ok_or_else(|| {
+    Cell::from_json(&json, kind).ok_or_else(|| {
         Wrong::new(
             format!("is {json}, which does not fit its column"),
             format!("the column holds {}", kind.describe()),

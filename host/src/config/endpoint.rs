@@ -1,5 +1,6 @@
 //! `[endpoints.NAME]`: a path, and what happens on it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
@@ -142,8 +143,21 @@ impl EndpointConfig {
             }),
         };
         config.check_sizes(&section);
+        config.check_repetition(&section);
         section.finish();
         config
+    }
+
+    /// Checks that no plugin's hooks run twice.
+    fn check_repetition(&self, section: &Section<'_>) {
+        let mut seen = BTreeSet::new();
+        for plugin in self.plugins.iter().filter(|plugin| !seen.insert(*plugin)) {
+            let what = format!("`{}.plugins` names {plugin:?} twice", section.key);
+            let remedy = "name it once: each of its hooks runs once a message";
+            section
+                .reading
+                .report(section.place_of("plugins"), what, remedy);
+        }
     }
 
     /// Checks that what must hold a whole message can.

@@ -19,7 +19,8 @@ impl EngineConfig {
         let config = Self {
             // Each instance reserves address space for its memory, used or not: 20,000
             // of 4 GiB are more than half of what a process can address.
-            instances: section.read("instances", 1000, |value| value.whole(1..=20_000)),
+            // A plugin without limits of its own may have 32.
+            instances: section.read("instances", 1000, |value| value.whole(32..=20_000)),
             cache: section.read("cache", "data/cache".into(), folder),
         };
         section.finish();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::engine::EngineConfig;
 use super::reader::Section;
 
 const KIB: u64 = 1 << 10;
@@ -53,12 +54,11 @@ impl Default for PluginLimits {
 }
 
 impl PluginLimits {
-    pub(super) fn read(mut section: Section<'_>) -> Self {
+    pub(super) fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
         let usual = Self::default();
         let time = Duration::from_millis(1)..=Duration::from_secs(60);
         // A Wasm page; no guest runs with less.
         let memory = 64 * KIB..=4096 * MIB;
-        let place = section.at;
         let limits = Self {
             hook: section.read("hook", usual.hook, |value| value.duration(time.clone())),
             init: section.read("init", usual.init, |value| value.duration(time.clone())),
@@ -84,14 +84,24 @@ impl PluginLimits {
             log_rate: section.read("log_rate", usual.log_rate, |value| value.whole(0..=100_000)),
         };
         if limits.hook > limits.wall {
-            section.reading.report(
-                place,
-                format!(
-                    "`{}` allows a hook more time than a whole call",
-                    section.key
-                ),
-                "make `wall` at least as long as `hook`",
+            let what = format!(
+                "`{}.hook` is longer than a whole call may take",
+                section.key
             );
+            let remedy = "lower it, or raise `wall`";
+            section
+                .reading
+                .report(section.place_of("hook"), what, remedy);
+        }
+        if limits.instances > engine.instances {
+            let what = format!(
+                "`{}.instances` is more than all plugins may have",
+                section.key
+            );
+            let remedy = "lower it, or raise `engine.instances`";
+            section
+                .reading
+                .report(section.place_of("instances"), what, remedy);
         }
         section.finish();
         limits

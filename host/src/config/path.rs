@@ -20,7 +20,10 @@ pub(super) fn endpoint_path(value: &Value<'_>) -> Result<String, Wrong> {
     let allowed = |c: char| c.is_ascii_graphic() && !r#""<>\^`|?#"#.contains(c);
     if let Some(bad) = path.chars().find(|c| !allowed(*c)) {
         let what = format!("but a request's path has no {bad:?}");
-        return wrong(&what, "leave it out, or percent-encode it as %20");
+        let mut bytes = [0; 4];
+        let encoded = bad.encode_utf8(&mut bytes).bytes();
+        let encoded: String = encoded.map(|byte| format!("%{byte:02X}")).collect();
+        return wrong(&what, &format!("leave it out, or write {encoded}"));
     }
     if path.contains("//") {
         return wrong("with an empty segment", "write one slash");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-use super::engine::folder;
+use super::engine::{EngineConfig, folder};
 use super::limits::PluginLimits;
 use super::reader::{Section, Wrong, nearest};
 use super::value::{Value, quoted_list};
@@ -64,7 +64,7 @@ pub enum Isolation {
 }
 
 impl PluginsConfig {
-    pub(super) fn read(mut section: Section<'_>) -> Self {
+    pub(super) fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
         let dir = section.read("dir", "plugins".into(), folder);
         let mut by_name = BTreeMap::new();
         for (name, value) in section.take_named() {
@@ -72,7 +72,7 @@ impl PluginsConfig {
                 let what = format!("`{name}` {}", wrong.what);
                 value.reading.report(value.key_at, what, wrong.remedy);
             }
-            by_name.insert(name, PluginConfig::read(value.into_section()));
+            by_name.insert(name, PluginConfig::read(value.into_section(), engine));
         }
         section.finish();
         Self { dir, by_name }
@@ -138,13 +138,13 @@ impl PluginsConfig {
 }
 
 impl PluginConfig {
-    fn read(mut section: Section<'_>) -> Self {
+    fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
         let grants = section.list("grants", |value| value.choice(Grant::NAMES));
         let isolation = section.read("isolation", Isolation::Warm, |value| {
             value.choice(&[("warm", Isolation::Warm), ("per-call", Isolation::PerCall)])
         });
         let config = read_settings(section.section("config"));
-        let limits = PluginLimits::read(section.section("limits"));
+        let limits = PluginLimits::read(section.section("limits"), engine);
         section.finish();
         Self {
             grants: grants.unwrap_or_default(),
