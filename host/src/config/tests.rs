@@ -4,17 +4,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reading, Section};
 use super::*;
+use crate::golden::{compare, repository};
 use crate::row::{Cell, ColumnType};
-
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
-}
 
 /// A plugins folder: `chat` and `moderate`, and files that are no plugins.
 fn plugins_folder() -> tempfile::TempDir {
@@ -66,12 +63,7 @@ fn errors_name_place_and_remedy() {
             Ok(_) => panic!("{name} has no errors"),
             Err(errors) => format!("{errors}\n"),
         };
-        let expected_path = path.with_extension("error");
-        if std::env::var_os("HOOKCAST_BLESS").is_some() {
-            fs::write(&expected_path, &errors).expect("a written case");
-        }
-        let expected = fs::read_to_string(&expected_path).unwrap_or_default();
-        assert_eq!(errors, expected, "{name}");
+        compare(&path.with_extension("error"), &errors);
     }
     assert!(cases > 15, "only {cases} cases were found");
 }
