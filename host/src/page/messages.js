@@ -136,7 +136,7 @@ function fillAuthor(item, author) {
   const name = display(author ?? '') || 'anonymous';
   let hue = 0;
   for (const character of name) hue = (hue * 31 + character.codePointAt(0)) % 360;
-  item.style.setProperty('--hue', hue);
+  item.style.setProperty('--hue', (hue * 137) % 360); // sets names that differ by a digit apart
   item.querySelector('.name').textContent = name;
   item.querySelector('.avatar').textContent = [...name.trim()][0]?.toUpperCase() ?? '·';
 }
