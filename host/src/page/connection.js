@@ -16,9 +16,11 @@ const STABLE_MS = 2_000;
 // an acknowledgement that does not come.
 const ACK_TIMEOUT_MS = 15_000;
 
-// 1008 and 4400-4499 blame the client: the same attempt would fail the same way.
 const TOO_BIG = 1009;
-const isFinal = (code) => code === 1008 || (code >= 4400 && code <= 4499);
+// Closes after which coming back unchanged is of no use: the conversation is over (1000), the
+// client is to blame (1002 and so on, 4400-4499) or a plugin says so with a code of its own.
+const isFinal = (code) =>
+  [1000, 1002, 1003, 1007, 1008, 1009, 1010].includes(code) || (code >= 3000 && code <= 4499);
 
 export class Connection {
   // `listener` has: state(name, detail), reset(), frame(direction, text), event(frame),
@@ -73,8 +75,9 @@ export class Connection {
     socket.onclose = ({ code, reason }) => {
       if (socket !== this.socket) return;
       this.socket = null;
-      if (code === TOO_BIG) this.dropLargest();
-      if (isFinal(code)) return this.setState('closed', { code, reason });
+      // Without the frame that was refused it is not the same attempt.
+      const changed = code === TOO_BIG && this.dropLargest('The message is larger than the server accepts.');
+      if (isFinal(code) && !changed) return this.setState('closed', { code, reason });
       if (opened !== null && performance.now() - opened > STABLE_MS) this.attempts = 0;
       const delay = Math.min(BACKOFF_FIRST_MS * 2 ** this.attempts++, BACKOFF_LAST_MS);
       // Half fixed, half random: a restart must not bring every tab back at one instant.
@@ -135,7 +138,7 @@ export class Connection {
       const command = this.settle(frame._ack._msg_id);
       if (command) this.listener.acknowledged(command, frame._ack.position);
     } else if (frame._error) {
-      this.listener.rejected(frame._error, this.settle(frame._error._msg_id));
+      this.refused(frame._error);
     } else if (frame._reset) {
       // Our position is not in the server's log any more (cut, or restored from a backup).
       // Null until the history is complete: a break in the middle must start it over.
@@ -159,12 +162,21 @@ export class Connection {
     return command;
   }
 
-  // A frame that the server's socket refuses would come back with every reconnect. Which
-  // one it was is not said; the largest is it.
-  dropLargest() {
+  refused(error) {
+    const command = this.outbox.get(error._msg_id);
+    if (error.code === 'too_large' && !command && this.dropLargest(error.message)) return;
+    // `unavailable` judges the moment, not the message (stopping, disk full): it stays in the
+    // outbox for the next socket, which the watchdog brings about if nothing else does.
+    if (error.code === 'unavailable') this.listener.rejected(error, undefined);
+    else this.listener.rejected(error, this.settle(error._msg_id));
+  }
+
+  // A frame too large to be read would come back with every reconnect. Unread, its `_msg_id`
+  // is unknown to the server; it was the largest. False if there was none.
+  dropLargest(message) {
     const [largest] = [...this.outbox.values()].sort((a, b) => b.text.length - a.text.length);
-    const message = 'The message is larger than the server accepts.';
     if (largest) this.listener.rejected({ code: 'too_large', message }, this.settle(largest.msgId));
+    return largest !== undefined;
   }
 
   outboxChanged() {

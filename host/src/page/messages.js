@@ -159,7 +159,8 @@ function mark(key, value) {
   item.dataset.key = key;
   item.title = `${key}: ${text}`;
   name.textContent = key;
-  item.append(name, ' ', text.length > MARK_LENGTH ? `${text.slice(0, MARK_LENGTH)}…` : text);
+  item.append(name);
+  if (value !== true) item.append(' ', text.length > MARK_LENGTH ? `${text.slice(0, MARK_LENGTH)}…` : text);
   return item;
 }
 
