@@ -16,6 +16,7 @@ use anyhow::{Context, Result, anyhow};
 use hdrhistogram::Histogram;
 
 use crate::connection::Connection;
+use crate::proc_stat;
 use reader::Reader;
 
 /// After the last message, late deliveries are waited for so long.
@@ -46,6 +47,8 @@ pub struct Outcome {
     /// A frame that wasn't a message, to say what the server complained about.
     pub complaint: Option<String>,
     pub latency: Histogram<u64>,
+    /// CPU time of the load generator.
+    pub client_cpu: Duration,
 }
 
 impl Outcome {
@@ -97,6 +100,7 @@ impl Load {
             .context("no sockets")?;
         let end = AtomicU64::new(NOT_YET);
         let first = self.next;
+        let cpu = proc_stat::own_cpu();
         let give_up = Instant::now() + duration + GRACE;
         let (published, tallies) = std::thread::scope(|scope| {
             let readers: Vec<_> = self
@@ -126,6 +130,7 @@ impl Load {
             complete: true,
             complaint: None,
             latency: new_histogram()?,
+            client_cpu: proc_stat::own_cpu().saturating_sub(cpu),
         };
         for tally in tallies {
             outcome.delivered += tally.delivered;

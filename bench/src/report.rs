@@ -36,7 +36,7 @@ pub fn render(figures: &Figures, rounds: u32) -> Result<String> {
     )?;
     writeln!(
         out,
-        "{:<28}{:>14}{:>14}{:>14}{:>10}",
+        "{:<34}{:>14}{:>14}{:>14}{:>10}",
         "", "hookcast", "axum", "floor", "h / axum"
     )?;
     let mut group = "";
@@ -48,11 +48,12 @@ pub fn render(figures: &Figures, rounds: u32) -> Result<String> {
         let value = |subject| figures.median(subject, &key.group, &key.name);
         let ratio = value("hookcast")
             .zip(value("axum"))
-            .map(|(hookcast, axum)| hookcast / axum);
+            .map(|(hookcast, axum)| hookcast / axum)
+            .filter(|ratio| ratio.is_finite());
         let name = format!("  {} {}", key.name, key.unit);
         writeln!(
             out,
-            "{name:<28}{:>14}{:>14}{:>14}{:>10}",
+            "{name:<34}{:>14}{:>14}{:>14}{:>10}",
             Figure(value("hookcast")).to_string(),
             Figure(value("axum")).to_string(),
             Figure(value("floor")).to_string(),

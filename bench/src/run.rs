@@ -151,25 +151,21 @@ impl Bench {
     }
 
     fn floor(&mut self) -> Result<()> {
-        for step in floor::run()? {
+        let found = floor::run()?;
+        for step in &found.steps {
             let group = report::floor_group(step.frames_per_write);
-            let figures = &mut self.figures;
-            figures.add("floor", &group, "frames", "/s", step.frames_per_second);
-            figures.add(
+            self.record(
                 "floor",
                 &group,
-                "CPU per write",
-                "µs",
-                step.cpu_us_per_write,
-            );
-            figures.add(
-                "floor",
-                &group,
-                "wall per write",
-                "µs",
-                step.wall_us_per_write,
+                &[
+                    ("frames", "/s", step.frames_per_second),
+                    ("CPU per write", "µs", step.cpu_us_per_write),
+                    ("wall per write", "µs", step.wall_us_per_write),
+                ],
             );
         }
+        let own = ("generator's CPU per frame", "µs", found.reader_us_per_frame);
+        self.record("floor", "floor, reading side", &[own]);
         Ok(())
     }
 
@@ -187,71 +183,63 @@ impl Bench {
             guess,
             self.search,
         )?;
-        self.figures
-            .add(kind.name(), &group, "deliveries", "/s", found.rate);
-        self.figures
-            .add(kind.name(), &group, "latency p50", "ms", found.p50_ms);
-        self.figures
-            .add(kind.name(), &group, "latency p99", "ms", found.p99_ms);
+        self.record(
+            kind.name(),
+            &group,
+            &[
+                ("deliveries", "/s", found.rate),
+                ("latency p50", "ms", found.p50_ms),
+                ("latency p99", "ms", found.p99_ms),
+                (
+                    "generator's CPU per frame",
+                    "µs",
+                    found.client_us_per_delivery,
+                ),
+            ],
+        );
         Ok(())
     }
 
     fn cpu(&mut self, kind: Kind) -> Result<()> {
         let found = cpu::run(&self.setup, kind, self.threads)?;
-        let group = report::CPU_GROUP;
-        self.figures.add(
+        self.record(
             kind.name(),
-            group,
-            "CPU per delivery",
-            "µs",
-            found.us_per_delivery,
+            report::CPU_GROUP,
+            &[
+                ("CPU per delivery", "µs", found.us_per_delivery),
+                ("latency p50", "ms", found.p50_ms),
+                ("latency p99", "ms", found.p99_ms),
+                ("CPU when idle", "%", found.idle_percent),
+            ],
         );
-        self.figures
-            .add(kind.name(), group, "latency p50", "ms", found.p50_ms);
-        self.figures
-            .add(kind.name(), group, "latency p99", "ms", found.p99_ms);
-        self.figures
-            .add(kind.name(), group, "CPU when idle", "%", found.idle_percent);
         Ok(())
     }
 
     fn roundtrips(&mut self, kind: Kind) -> Result<()> {
         let found = roundtrips::run(&self.setup, kind)?;
-        let group = report::ROUNDTRIPS_GROUP;
-        self.figures
-            .add(kind.name(), group, "round trips", "/s", found.per_second);
-        self.figures
-            .add(kind.name(), group, "latency p50", "ms", found.p50_ms);
-        self.figures
-            .add(kind.name(), group, "latency p99", "ms", found.p99_ms);
-        self.figures.add(
+        self.record(
             kind.name(),
-            group,
-            "append + fdatasync",
-            "µs",
-            found.sync_us,
+            report::ROUNDTRIPS_GROUP,
+            &[
+                ("round trips", "/s", found.per_second),
+                ("latency p50", "ms", found.p50_ms),
+                ("latency p99", "ms", found.p99_ms),
+                ("append + fdatasync", "µs", found.sync_us),
+                ("16 / sync", "/s", found.sync_bound),
+            ],
         );
-        self.figures
-            .add(kind.name(), group, "16 / sync", "/s", found.sync_bound);
         Ok(())
     }
 
     fn idle(&mut self, kind: Kind) -> Result<()> {
         let found = idle::run(&self.setup, kind)?;
-        let group = report::IDLE_GROUP;
-        self.figures.add(
+        self.record(
             kind.name(),
-            group,
-            "memory each",
-            "KiB",
-            found.kib_per_connection,
-        );
-        self.figures.add(
-            kind.name(),
-            group,
-            "accepted",
-            "/s",
-            found.accepted_per_second,
+            report::IDLE_GROUP,
+            &[
+                ("memory each", "KiB", found.kib_per_connection),
+                ("accepted", "/s", found.accepted_per_second),
+            ],
         );
         Ok(())
     }
@@ -263,15 +251,27 @@ impl Bench {
         }
         for hook in hooks {
             let group = format!("hook {} of plugin {}", hook.hook, hook.plugin);
-            self.figures
-                .add(Kind::Hookcast.name(), &group, "calls", "", hook.calls);
-            self.figures
-                .add(Kind::Hookcast.name(), &group, "mean", "µs", hook.mean_us);
+            let subject = Kind::Hookcast.name();
+            self.record(
+                subject,
+                &group,
+                &[("calls", "", hook.calls), ("mean", "µs", hook.mean_us)],
+            );
             if let Some(median) = hook.median_us {
-                self.figures
-                    .add(Kind::Hookcast.name(), &group, "median", "µs", median);
+                self.record(subject, &group, &[("median", "µs", median)]);
             }
         }
         Ok(())
+    }
+
+    fn record(
+        &mut self,
+        subject: &'static str,
+        group: &str,
+        figures: &[(&str, &'static str, f64)],
+    ) {
+        for &(name, unit, value) in figures {
+            self.figures.add(subject, group, name, unit, value);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::load::Load;
@@ -38,6 +38,12 @@ pub fn run(setup: &Setup, kind: Kind, threads: usize) -> Result<Cpu> {
     let after = proc_stat::cpu_of(server.pid())?;
     super::ensure_faultless(&outcome)
         .with_context(|| format!("the server's log ends:\n{}", server.log_tail()))?;
+    // A wrapper script in the server's place would look free.
+    ensure!(
+        after > idle,
+        "process {} used no CPU: is it the server itself?",
+        server.pid()
+    );
     Ok(Cpu {
         us_per_delivery: (after - idle).as_secs_f64() * 1e6 / outcome.delivered as f64,
         idle_percent: (idle - before).as_secs_f64() / IDLE_WINDOW.as_secs_f64() * 100.0,
