@@ -5,13 +5,14 @@ use std::process::abort;
 
 use hookcast_guest::bindings::imports::hookcast::plugin::types::Rejection;
 use hookcast_guest::messaging::{self, Sender};
-use hookcast_guest::{Call, Json, Level, groups, json, log, rows, serde_json};
+use hookcast_guest::{Call, Json, Level, groups, install_panic_hook, json, log, rows, serde_json};
 
 /// What a hook returns.
 type Verdict = Result<Option<String>, Rejection>;
 
 /// Does what the message says under `key`; without it the message passes unchanged.
 pub fn run(key: &str, call: &Call, message: &str) -> Verdict {
+    install_panic_hook();
     let Ok(message) = serde_json::from_str::<Json>(message) else {
         return rejected("bad_request", "this is not JSON");
     };
@@ -73,12 +74,20 @@ fn take_all_memory() -> ! {
     }
 }
 
-/// An object of this many MiB.
+/// An object of about this many MiB, in one allocation and piece by piece: it must be
+/// refused for its size, and not for the memory or the time that making it takes.
 fn huge(mib: usize) -> String {
-    const MIB: usize = 1 << 20;
-    let frame = r#"{"huge":""}"#.len();
-    let filling = "x".repeat((mib * MIB).saturating_sub(frame));
-    format!(r#"{{"huge":"{filling}"}}"#)
+    const START: &str = r#"{"huge":""#;
+    const END: &str = r#""}"#;
+    let piece = "x".repeat(1 << 14);
+    let size = mib << 20;
+    let mut object = String::with_capacity(size);
+    object.push_str(START);
+    while object.len() + piece.len() + END.len() <= size {
+        object.push_str(&piece);
+    }
+    object.push_str(END);
+    object
 }
 
 /// Never comes to its end. Its frame is used after the call, so that the compiler can't

@@ -6,10 +6,10 @@
 
 mod deeds;
 
+use hookcast_guest::Call;
 use hookcast_guest::bindings::describe::{self, Description, Handler};
 use hookcast_guest::bindings::imports::hookcast::plugin::types::Rejection;
 use hookcast_guest::bindings::{handlers, modify, prepare};
-use hookcast_guest::{Call, install_panic_hook};
 
 struct Misbehave;
 
@@ -20,7 +20,6 @@ handlers::export!(Misbehave with_types_in handlers);
 
 impl describe::Guest for Misbehave {
     fn describe() -> Description {
-        install_panic_hook();
         let misbehave = Handler {
             message_type: "misbehave".to_owned(),
             schema: None,
