@@ -56,14 +56,21 @@ async fn talk(request: Request) -> ExitCode {
         Ok(Err(error)) => return fail(refusal(error)),
         Err(_) => return fail("the server did not answer the handshake within 10 s"),
     };
-    let (input, printer) = match input::start() {
-        Ok(started) => started,
+    let reading = match input::start() {
+        Ok(reading) => reading,
         Err(error) => return fail(format_args!("can't read from the terminal: {error}")),
     };
-    let mut screen = Screen::new(printer);
+    let mut screen = Screen::new(reading.printer);
     screen.note("connected; /quit ends");
-    let ending = session::run(socket, input, &mut screen).await;
+    let ending = session::run(socket, reading.input, &mut screen).await;
     screen.note(&ending.describe());
+    if let Some(editing) = reading.editing {
+        if !matches!(ending, Ending::Left) {
+            screen.note("press Enter to leave");
+        }
+        // An error says that the editor has ended, as it should.
+        let _ = editing.await;
+    }
     match ending {
         Ending::Left => ExitCode::SUCCESS,
         Ending::Closed { code: 1000, .. } => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal};
 
 use rustyline::config::Configurer;
 use rustyline::{DefaultEditor, ExternalPrinter};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Lines that may wait for the socket; then the pipe has to.
 const WAITING_LINES: usize = 64;
@@ -22,19 +22,41 @@ pub(super) enum Input {
 /// Prints above the line that is being edited.
 pub(super) type Printer = Box<dyn ExternalPrinter + Send>;
 
-/// Starts reading on a thread of its own, which ends with the input or, at the latest,
-/// with the process: reading from a terminal can't be interrupted.
-pub(super) fn start() -> rustyline::Result<(mpsc::Receiver<Input>, Option<Printer>)> {
-    let (sender, receiver) = mpsc::channel(WAITING_LINES);
+/// Input that is being read on a thread of its own.
+pub(super) struct Reading {
+    pub input: mpsc::Receiver<Input>,
+    /// There when someone is typing.
+    pub printer: Option<Printer>,
+    /// Likewise; closed when the terminal is as it was. Editing can't be interrupted, and
+    /// a process that ends inside it leaves the terminal without echo. Once `input` is
+    /// dropped, the editor ends at the next Enter.
+    pub editing: Option<oneshot::Receiver<()>>,
+}
+
+/// Starts reading from the terminal or the pipe.
+pub(super) fn start() -> rustyline::Result<Reading> {
+    let (sender, input) = mpsc::channel(WAITING_LINES);
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         let mut editor = DefaultEditor::new()?;
         editor.set_auto_add_history(true);
         let printer = editor.create_external_printer()?;
-        std::thread::spawn(move || edit_lines(editor, &sender));
-        return Ok((receiver, Some(Box::new(printer))));
+        let (running, finished) = oneshot::channel();
+        std::thread::spawn(move || {
+            edit_lines(editor, &sender);
+            drop(running);
+        });
+        return Ok(Reading {
+            input,
+            printer: Some(Box::new(printer)),
+            editing: Some(finished),
+        });
     }
     std::thread::spawn(move || read_lines(std::io::stdin().lock(), &sender));
-    Ok((receiver, None))
+    Ok(Reading {
+        input,
+        printer: None,
+        editing: None,
+    })
 }
 
 fn edit_lines(mut editor: DefaultEditor, sender: &mpsc::Sender<Input>) {

@@ -53,11 +53,6 @@ impl Screen {
         }
     }
 
-    /// Whether someone is typing.
-    pub fn is_interactive(&self) -> bool {
-        self.printer.is_some()
-    }
-
     fn print(&mut self, text: String) {
         match &mut self.printer {
             // When the terminal is gone there is nobody left to tell.

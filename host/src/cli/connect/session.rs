@@ -50,7 +50,7 @@ impl Ending {
     }
 }
 
-/// Talks until one side closes. Pings are answered by the library.
+/// Talks until one side closes; then nobody takes further input. Pings are answered by the library.
 pub(super) async fn run<S>(
     mut socket: WebSocketStream<S>,
     mut input: mpsc::Receiver<Input>,
@@ -64,7 +64,7 @@ where
         tokio::select! {
             received = socket.next() => {
                 if let Some(ending) = show(received, screen) {
-                    return leave_terminal(ending, input, screen).await;
+                    return ending;
                 }
             }
             typed = input.recv(), if !input_ended => {
@@ -126,20 +126,6 @@ where
     };
     let _ = timeout(CLOSE_TIMEOUT, answered).await;
     Ending::Left
-}
-
-/// Waits for the user to leave the line editor: it can't be interrupted, and a process
-/// that ends inside it leaves the terminal without echo.
-async fn leave_terminal(
-    ending: Ending,
-    mut input: mpsc::Receiver<Input>,
-    screen: &mut Screen,
-) -> Ending {
-    if screen.is_interactive() {
-        screen.note("the connection has ended; press Enter");
-        input.recv().await;
-    }
-    ending
 }
 
 #[cfg(test)]
