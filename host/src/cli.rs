@@ -48,18 +48,10 @@ pub fn run() -> ExitCode {
 
 /// Loads a config, or prints what is wrong with it.
 fn load_config(file: &Path) -> Result<Config, ExitCode> {
-    match Config::load(file) {
-        Ok(config) => {
-            for warning in config.warnings() {
-                eprintln!("warning: {warning}");
-            }
-            Ok(config)
-        }
-        Err(errors) => {
-            eprintln!("{errors}");
-            Err(ExitCode::from(EXIT_USAGE))
-        }
-    }
+    Config::load(file).map_err(|errors| {
+        eprintln!("{errors}");
+        ExitCode::from(EXIT_USAGE)
+    })
 }
 
 /// A runtime for commands that talk over sockets.

@@ -19,6 +19,10 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> ExitCode {
     match load_config(&args.config) {
         Ok(config) => {
+            // A server logs them.
+            for warning in config.warnings() {
+                eprintln!("warning: {warning}");
+            }
             print_line(summary(&config));
             ExitCode::SUCCESS
         }

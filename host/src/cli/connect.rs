@@ -129,9 +129,12 @@ fn refusal(error: Error) -> String {
     let Error::Http(response) = error else {
         return format!("can't connect: {error}");
     };
-    let body = response.body().as_deref().unwrap_or_default();
-    let body = screen::harmless(String::from_utf8_lossy(body).trim());
     let status = response.status();
+    let body = response.body().as_deref().unwrap_or_default();
+    // The server's own refusals are problem details (RFC 9457); a proxy's are anything.
+    let problem: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = String::from_utf8_lossy(body);
+    let body = screen::harmless(problem["detail"].as_str().unwrap_or(text.trim()));
     if body.is_empty() {
         return format!("the server answered {status}");
     }
@@ -151,6 +154,24 @@ mod tests {
         let request = request(args)?;
         assert_eq!(request.headers()["x-test"], "a:b");
         Ok(request.uri().to_string())
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_servers_words() {
+        let refused = |body: &str| {
+            let response = ws_http::Response::builder()
+                .status(403)
+                .body(Some(body.as_bytes().to_vec()))
+                .expect("a response");
+            refusal(Error::Http(Box::new(response)))
+        };
+        let told = "the server answered 403 Forbidden: not your room";
+        assert_eq!(
+            refused("{\"code\":\"x\",\"detail\":\"not your room\"}"),
+            told
+        );
+        assert_eq!(refused("not your room\n"), told);
+        assert_eq!(refused(""), "the server answered 403 Forbidden");
     }
 
     #[test]
