@@ -1,6 +1,7 @@
 //! Hookcast: a publish-subscribe server whose logic is plugged in as sandboxed
 //! WebAssembly components. ARCHITECTURE.md says which file does what.
 
+pub mod cli;
 pub mod close_code;
 pub mod config;
 pub mod effects;
@@ -9,3 +10,4 @@ mod golden;
 pub mod id;
 pub mod rejection;
 pub mod row;
+pub mod serve;
