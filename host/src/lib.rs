@@ -3,5 +3,6 @@
 
 pub mod effects;
 pub mod id;
+pub mod plugin;
 pub mod rejection;
 pub mod row;
