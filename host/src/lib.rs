@@ -1,7 +1,11 @@
 //! Hookcast: a publish-subscribe server whose logic is plugged in as sandboxed
 //! WebAssembly components. ARCHITECTURE.md says which file does what.
 
+pub mod close_code;
+pub mod config;
 pub mod effects;
+#[cfg(test)]
+mod golden;
 pub mod id;
 pub mod plugin;
 pub mod rejection;

@@ -49,26 +49,95 @@ pub mod code {
     /// A bug in the host. The log has more.
     pub const INTERNAL: &str = "internal";
 
-    /// Every code, for the documentation test.
-    pub const ALL: &[&str] = &[
-        BAD_JSON,
-        NOT_AN_OBJECT,
-        TOO_LARGE,
-        UNKNOWN_METHOD,
-        UNKNOWN_TYPE,
-        BAD_KEY,
-        MISSING_ID,
-        NOT_FOUND,
-        BAD_VALUE,
-        BAD_FILTER,
-        REJECTED,
-        PLUGIN_FAILED,
-        PLUGIN_TIMEOUT,
-        CONSTRAINT,
-        CONFLICT,
-        MSG_ID_REUSED,
-        UNAVAILABLE,
-        INTERNAL,
+    /// Every code with what has happened and what its receiver can do, as
+    /// `docs/errors.md` lists them.
+    pub const ALL: &[(&str, &str, &str)] = &[
+        (BAD_JSON, "The frame is not JSON.", "Send JSON text."),
+        (
+            NOT_AN_OBJECT,
+            "The frame is JSON, but not an object.",
+            "Send an object: `{…}`.",
+        ),
+        (
+            TOO_LARGE,
+            "The frame is larger than the endpoint's `message_limit`.",
+            "Send less, or ask the operator for a higher limit.",
+        ),
+        (
+            UNKNOWN_METHOD,
+            "`_method` is none of POST, PUT, DELETE.",
+            "Use one of them, in any case, or leave `_method` out for POST.",
+        ),
+        (
+            UNKNOWN_TYPE,
+            "`_type` names no handler of the endpoint's plugins.",
+            "Use a type that a plugin handles.",
+        ),
+        (
+            BAD_KEY,
+            "A reserved key (`_msg_id`, `_client`, `_after`) has a value it can't have.",
+            "See the message for what it takes.",
+        ),
+        (
+            MISSING_ID,
+            "PUT or DELETE without an `id`.",
+            "Add the row's `id`.",
+        ),
+        (
+            NOT_FOUND,
+            "PUT or DELETE of a row that is not there.",
+            "It may have been deleted; load the rows anew.",
+        ),
+        (
+            BAD_VALUE,
+            "A value does not fit its column.",
+            "Send a value of the column's type.",
+        ),
+        (
+            BAD_FILTER,
+            "A query key is neither a column nor reserved, or its value does not fit.",
+            "Correct the URL; it also holds after a reconnect.",
+        ),
+        (
+            REJECTED,
+            "A plugin rejected the message without a code of its own.",
+            "The message is the plugin's.",
+        ),
+        (
+            PLUGIN_FAILED,
+            "A plugin crashed, or answered what the server can't use.",
+            "Try again later; the operator finds the cause in the log.",
+        ),
+        (
+            PLUGIN_TIMEOUT,
+            "A plugin ran past its deadline.",
+            "Try again later; the operator finds the cause in the log.",
+        ),
+        (
+            CONSTRAINT,
+            "The database refused the row: UNIQUE, CHECK, NOT NULL, FOREIGN KEY.",
+            "Change the values; the same ones will be refused again.",
+        ),
+        (
+            CONFLICT,
+            "What the message was judged on kept changing while it was to be written.",
+            "Send it again.",
+        ),
+        (
+            MSG_ID_REUSED,
+            "The `_msg_id` was used for another message within the last 24 hours.",
+            "Give every message its own `_msg_id`; repeat it only with the same message.",
+        ),
+        (
+            UNAVAILABLE,
+            "The server can't write now: disk full, database locked, shutting down.",
+            "Send it again later, with the same `_msg_id`.",
+        ),
+        (
+            INTERNAL,
+            "A bug in the server.",
+            "Send it again once; the operator finds the cause in the log.",
+        ),
     ];
 }
 
@@ -111,3 +180,30 @@ impl std::fmt::Display for Rejection {
 }
 
 impl std::error::Error for Rejection {}
+
+#[cfg(test)]
+mod tests {
+    use super::code;
+    use crate::golden;
+
+    #[test]
+    fn the_page_of_errors_is_up_to_date() {
+        let mut page = String::from(
+            "# Errors\n\n\
+             Generated from `host/src/rejection.rs`; a test keeps it up to date.\n\n\
+             A message that is not accepted takes no effect at all. Its sender gets a frame\n\n\
+             ```json\n\
+             {\"_error\": {\"code\": \"bad_value\", \"message\": \"`count` must be a whole number\", \
+             \"_msg_id\": \"m1\"}}\n\
+             ```\n\n\
+             and the connection stays open. `code` is stable and meant for programs, \
+             `message` for people. `_msg_id` is that of the message, if it had one; \
+             `details` is there where there is more to say. Plugins add codes of their own.\n\n\
+             | Code | What has happened | What to do |\n| --- | --- | --- |\n",
+        );
+        for (code, happened, remedy) in code::ALL {
+            page += &format!("| `{code}` | {happened} | {remedy} |\n");
+        }
+        golden::compare(&golden::repository("docs/errors.md"), &page);
+    }
+}

@@ -1,0 +1,185 @@
+//! The report for people: a table of medians with ratios, then the goals and whether they are met.
+//!
+//! Goals are printed, never asserted: figures of a busy machine must not fail a build.
+
+use std::fmt::{self, Write as _};
+
+use anyhow::Result;
+
+use crate::figures::Figures;
+use crate::measure::{cpu, floor, idle, roundtrips};
+
+pub const CPU_GROUP: &str = "20,000 deliveries/s, 100 subscribers";
+pub const ROUNDTRIPS_GROUP: &str = "own-message round trips, 16 connections";
+pub const IDLE_GROUP: &str = "idle WebSockets, 10,000";
+
+// The titles above name what the measures do.
+const _: () = assert!(cpu::SUBSCRIBERS == 100 && cpu::RATE == 200.0);
+const _: () = assert!(roundtrips::CONNECTIONS == 16 && idle::CONNECTIONS == 10_000);
+
+pub fn sustained_group(subscribers: usize) -> String {
+    format!("sustained, {subscribers} subscribers, 1 publisher")
+}
+
+pub fn floor_group(frames_per_write: usize) -> String {
+    format!(
+        "floor, {} sockets, {frames_per_write} frames a write",
+        floor::SOCKETS
+    )
+}
+
+pub fn render(figures: &Figures, rounds: u32) -> Result<String> {
+    let mut out = String::new();
+    writeln!(
+        out,
+        "\nMedians of {rounds} rounds. A difference below 15 % means nothing.\n"
+    )?;
+    writeln!(
+        out,
+        "{:<34}{:>14}{:>14}{:>14}{:>10}",
+        "", "hookcast", "axum", "floor", "h / axum"
+    )?;
+    let mut group = "";
+    for key in figures.keys() {
+        if key.group != group {
+            group = &key.group;
+            writeln!(out, "{group}")?;
+        }
+        let value = |subject| figures.median(subject, &key.group, &key.name);
+        let ratio = value("hookcast")
+            .zip(value("axum"))
+            .map(|(hookcast, axum)| hookcast / axum)
+            .filter(|ratio| ratio.is_finite());
+        let name = format!("  {} {}", key.name, key.unit);
+        writeln!(
+            out,
+            "{name:<34}{:>14}{:>14}{:>14}{:>10}",
+            Figure(value("hookcast")).to_string(),
+            Figure(value("axum")).to_string(),
+            Figure(value("floor")).to_string(),
+            Figure(ratio).to_string(),
+        )?;
+    }
+    write_goals(&mut out, figures)?;
+    Ok(out)
+}
+
+/// What Hookcast set out to reach, as far as this run has measured it.
+fn write_goals(out: &mut String, figures: &Figures) -> Result<()> {
+    let hookcast = |group: &str, name: &str| figures.median("hookcast", group, name);
+    let axum = |group: &str, name: &str| figures.median("axum", group, name);
+    let mut goals = Vec::new();
+    for subscribers in [100, 1000] {
+        let group = sustained_group(subscribers);
+        let (name, bound) = ("deliveries", 2.0);
+        if let Some((h, a)) = hookcast(&group, name).zip(axum(&group, name)) {
+            let text = format!("at least twice axum's deliveries at {subscribers} subscribers");
+            goals.push((text, h / a, bound, h >= bound * a));
+        }
+    }
+    let cpu = "CPU per delivery";
+    if let Some((h, a)) = hookcast(CPU_GROUP, cpu).zip(axum(CPU_GROUP, cpu)) {
+        goals.push((
+            "CPU µs per delivery no higher than axum's".into(),
+            h,
+            a,
+            h <= a,
+        ));
+    }
+    if let Some(kib) = hookcast(IDLE_GROUP, "memory each") {
+        goals.push(("KiB per idle WebSocket".into(), kib, 8.0, kib <= 8.0));
+    }
+    let trips = hookcast(ROUNDTRIPS_GROUP, "round trips");
+    if let Some((trips, bound)) = trips.zip(hookcast(ROUNDTRIPS_GROUP, "16 / sync")) {
+        let goal = (0.6 * bound).min(30_000.0);
+        goals.push((
+            "round trips/s: 60 % of 16 / sync or 30,000".into(),
+            trips,
+            goal,
+            trips >= goal,
+        ));
+    }
+    if goals.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{:<52}{:>12}{:>12}", "goal", "reached", "wanted")?;
+    for (text, reached, wanted, met) in goals {
+        let mark = if met { "met" } else { "NOT met" };
+        let (reached, wanted) = (Figure(Some(reached)), Figure(Some(wanted)));
+        writeln!(
+            out,
+            "{text:<52}{:>12}{:>12}  {mark}",
+            reached.to_string(),
+            wanted.to_string()
+        )?;
+    }
+    let most = floor_group(64);
+    let floor = figures.median("floor", &most, "frames");
+    if let Some((h, f)) = hookcast(&sustained_group(1000), "deliveries").zip(floor) {
+        writeln!(
+            out,
+            "\nAt 1,000 subscribers Hookcast delivers {:.0} % of the floor.",
+            h / f * 100.0
+        )?;
+    }
+    Ok(())
+}
+
+/// A figure with as many decimals as it deserves, or a dash.
+struct Figure(Option<f64>);
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("–"),
+            Some(value) if value >= 1000.0 => f.write_str(&thousands(value.round() as u64)),
+            Some(value) if value >= 100.0 => write!(f, "{value:.0}"),
+            Some(value) if value >= 10.0 => write!(f, "{value:.1}"),
+            Some(value) => write!(f, "{value:.2}"),
+        }
+    }
+}
+
+fn thousands(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_readable() {
+        let shown = |value| Figure(Some(value)).to_string();
+        assert_eq!(shown(1_234_567.8), "1,234,568");
+        assert_eq!(shown(999.4), "999");
+        assert_eq!(shown(12.34), "12.3");
+        assert_eq!(shown(1.234), "1.23");
+        assert_eq!(Figure(None).to_string(), "–");
+    }
+
+    #[test]
+    fn a_goal_is_judged_from_the_medians() {
+        let mut figures = Figures::default();
+        figures.add("hookcast", sustained_group(100), "deliveries", "/s", 3e6);
+        figures.add("axum", sustained_group(100), "deliveries", "/s", 1e6);
+        figures.add("hookcast", IDLE_GROUP, "memory each", "KiB", 9.0);
+        let text = render(&figures, 1).unwrap();
+        assert!(
+            text.lines()
+                .any(|l| l.starts_with("at least twice") && l.ends_with("  met"))
+        );
+        assert!(
+            text.lines()
+                .any(|l| l.starts_with("KiB per idle") && l.ends_with("NOT met"))
+        );
+    }
+}

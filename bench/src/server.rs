@@ -1,0 +1,213 @@
+//! A server under test: a child process with a fresh directory, on free ports of the loopback.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
+use tempfile::TempDir;
+
+use crate::http;
+
+/// Compiling a plugin on a busy machine takes its time.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(10);
+const LOG_LINES_SHOWN: usize = 15;
+pub const ADMIN_TOKEN: &str = "bench";
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Hookcast,
+    Axum,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Hookcast => "hookcast",
+            Kind::Axum => "axum",
+        }
+    }
+}
+
+/// What is needed to start servers.
+pub struct Setup {
+    pub hookcast: Option<PathBuf>,
+    pub plugin: Option<PathBuf>,
+    /// Parent of the servers' directories; on a real disk, or a sync costs nothing.
+    pub dir: PathBuf,
+}
+
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    pub admin: Option<SocketAddr>,
+    /// Config, database and log; removed with the server.
+    dir: TempDir,
+}
+
+impl Setup {
+    /// Starts a server with a fresh database and waits until it is ready.
+    pub fn start(&self, kind: Kind) -> Result<Server> {
+        self.try_start(kind)
+            .with_context(|| format!("start {}", kind.name()))
+    }
+
+    fn try_start(&self, kind: Kind) -> Result<Server> {
+        let dir = tempfile::tempdir_in(&self.dir)
+            .with_context(|| format!("make a directory in {}", self.dir.display()))?;
+        let address = free_address()?;
+        match kind {
+            Kind::Axum => {
+                let mut command = this_program()?;
+                command.args(["serve-axum", "--listen", &address.to_string()]);
+                Server::spawn(command, dir, address, None)
+            }
+            Kind::Hookcast => {
+                let admin = free_address()?;
+                let config = self.write_config(dir.path(), address, admin)?;
+                let program = self.hookcast.as_ref().context("--hookcast is not given")?;
+                let mut command = Command::new(program);
+                command.arg("serve").arg("--config").arg(config);
+                Server::spawn(command, dir, address, Some(admin))
+            }
+        }
+    }
+
+    fn write_config(&self, dir: &Path, address: SocketAddr, admin: SocketAddr) -> Result<PathBuf> {
+        let dir = dir.canonicalize()?;
+        let plugins = dir.join("plugins");
+        fs::create_dir(&plugins)?;
+        let plugin = self.plugin.as_ref().context("--plugin is not given")?;
+        fs::copy(plugin, plugins.join("bench.wasm"))
+            .with_context(|| format!("copy {}", plugin.display()))?;
+        let text = format!(
+            r#"[server]
+listen = "{address}"
+[admin]
+listen = "{admin}"
+token = "{ADMIN_TOKEN}"
+[storage]
+url = "sqlite://{dir}/bench.db"
+[plugins]
+dir = "{dir}/plugins"
+[endpoints.chat]
+path = "/chat"
+dialect = "gramex"
+table = "chat"
+columns.body = "TEXT"
+plugins = ["bench"]
+"#,
+            dir = dir.display()
+        );
+        let config = dir.join("hookcast.toml");
+        fs::write(&config, text)?;
+        Ok(config)
+    }
+}
+
+impl Server {
+    fn spawn(
+        mut command: Command,
+        dir: TempDir,
+        address: SocketAddr,
+        admin: Option<SocketAddr>,
+    ) -> Result<Self> {
+        let log = File::create(dir.path().join("server.log"))?;
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        let child = command
+            .spawn()
+            .with_context(|| format!("run {}", command.get_program().display()))?;
+        let mut server = Server {
+            child,
+            address,
+            admin,
+            dir,
+        };
+        let give_up = Instant::now() + START_TIMEOUT;
+        while !server.is_ready() {
+            if let Some(status) = server.child.try_wait()? {
+                bail!(
+                    "it ended with {status}; its log ends:\n{}",
+                    server.log_tail()
+                );
+            }
+            if Instant::now() > give_up {
+                bail!(
+                    "not ready after {START_TIMEOUT:?}; its log ends:\n{}",
+                    server.log_tail()
+                );
+            }
+            std::thread::sleep(POLL);
+        }
+        Ok(server)
+    }
+
+    fn is_ready(&self) -> bool {
+        match self.admin {
+            Some(admin) => matches!(http::get(admin, "/readyz", ADMIN_TOKEN), Ok((200, _))),
+            None => TcpStream::connect_timeout(&self.address, POLL).is_ok(),
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The end of what the server printed, to be shown with an error.
+    pub fn log_tail(&self) -> String {
+        let text = fs::read_to_string(self.dir.path().join("server.log")).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
+    }
+
+    fn terminate(&self) -> bool {
+        Pid::from_raw(self.child.id().cast_signed())
+            .is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok())
+    }
+}
+
+/// Whatever goes wrong in a measure, its server doesn't outlive it.
+impl Drop for Server {
+    fn drop(&mut self) {
+        let give_up = Instant::now() + STOP_TIMEOUT;
+        if self.terminate() {
+            while Instant::now() < give_up {
+                if !matches!(self.child.try_wait(), Ok(None)) {
+                    return;
+                }
+                std::thread::sleep(POLL);
+            }
+            eprintln!(
+                "process {} ignored SIGTERM for {STOP_TIMEOUT:?}: killed",
+                self.child.id()
+            );
+        }
+        // Both fail only if the child is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The reference and the floor are other subcommands of this very program.
+pub fn this_program() -> Result<Command> {
+    Ok(Command::new(
+        std::env::current_exe().context("find this program's file")?,
+    ))
+}
+
+/// A port that is free now. Another program could take it before the server does; then the start
+/// fails and says so.
+pub fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port")?;
+    Ok(listener.local_addr()?)
+}

@@ -1,0 +1,55 @@
+//! What `wit-bindgen` makes of `wit/`: the layer below the SDK.
+//!
+//! A component must export only the hooks it implements, or the host would call the
+//! others for nothing. So there is one module for each hook's world, whose `export!`
+//! can be left out, and one for the imports and types that all of them share.
+//!
+//! Plugins need this module only for what the typed layer can't say.
+
+/// Host functions and the types shared by all hooks.
+#[allow(missing_docs, clippy::all)]
+pub mod imports {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "imports",
+        generate_all,
+        additional_type_attributes: {
+            "hookcast:plugin/types@0.1.0/call": [#[derive(Default, PartialEq)]],
+            "hookcast:plugin/types@0.1.0/arg": [#[derive(PartialEq)]],
+            "hookcast:plugin/types@0.1.0/rejection": [#[derive(PartialEq)]],
+        },
+    });
+}
+
+macro_rules! hook {
+    ($hook:ident, $world:literal) => {
+        #[doc = concat!("The world `", $world, "`: its `Guest` trait and its `export!`.")]
+        #[allow(missing_docs, clippy::all)]
+        pub mod $hook {
+            wit_bindgen::generate!({
+                path: "../wit",
+                world: $world,
+                pub_export_macro: true,
+                with: {
+                    "hookcast:plugin/types@0.1.0": crate::bindings::imports::hookcast::plugin::types,
+                    "hookcast:plugin/context@0.1.0": crate::bindings::imports::hookcast::plugin::context,
+                    "hookcast:plugin/messaging@0.1.0": crate::bindings::imports::hookcast::plugin::messaging,
+                    "hookcast:plugin/groups@0.1.0": crate::bindings::imports::hookcast::plugin::groups,
+                    "hookcast:plugin/rows@0.1.0": crate::bindings::imports::hookcast::plugin::rows,
+                    "wasi:logging/logging@0.1.0-draft": crate::bindings::imports::wasi::logging::logging,
+                    "wasi:config/store@0.2.0-rc.1": crate::bindings::imports::wasi::config::store,
+                },
+            });
+            pub use exports::hookcast::plugin::$hook::*;
+        }
+    };
+}
+
+hook!(describe, "describe-hook");
+hook!(connect, "connect-hook");
+hook!(open, "open-hook");
+hook!(defaults, "defaults-hook");
+hook!(prepare, "prepare-hook");
+hook!(modify, "modify-hook");
+hook!(handlers, "handlers-hook");
+hook!(close, "close-hook");

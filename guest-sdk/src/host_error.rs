@@ -1,0 +1,56 @@
+//! What host functions answer when they refuse.
+
+use std::fmt;
+
+use crate::bindings::imports::hookcast::plugin::types;
+use crate::bindings::imports::wasi::config::store;
+
+/// A host function refused, and nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostError {
+    /// `invalid`, `denied`, `limit`, `not_found` or `unavailable`.
+    pub code: String,
+    /// What was wrong and what to do about it.
+    pub message: String,
+}
+
+impl HostError {
+    /// An error of the SDK's own, in the words of the host.
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for HostError {}
+
+impl From<types::Error> for HostError {
+    fn from(error: types::Error) -> Self {
+        Self {
+            code: error.code,
+            message: error.message,
+        }
+    }
+}
+
+impl From<store::Error> for HostError {
+    fn from(error: store::Error) -> Self {
+        let (store::Error::Upstream(message) | store::Error::Io(message)) = error;
+        Self::new("unavailable", message)
+    }
+}
+
+/// What a plugin passed to a host function could not be written as JSON.
+impl From<serde_json::Error> for HostError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::new("invalid", error.to_string())
+    }
+}

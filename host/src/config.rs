@@ -1,0 +1,250 @@
+//! The config file: read once, checked whole, typed.
+//!
+//! [`Config::load`] either gives a config that the server can start with or every error
+//! of the file, each with its place and remedy. `config/reference.toml` lists all keys;
+//! a test keeps it complete. Relative paths are relative to the working directory, not
+//! to the file, so that `hookcast serve --config config/hookcast.toml` run in the root
+//! of a project finds `plugins/` and `data/` there.
+
+mod admin;
+mod columns;
+mod endpoint;
+mod engine;
+mod environment;
+mod errors;
+mod limits;
+mod path;
+mod plugins;
+mod reader;
+mod restart;
+mod retention;
+mod server;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod units;
+mod value;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+pub use admin::{AdminConfig, Secret};
+pub use endpoint::{Dialect, Durability, EndpointConfig, History};
+pub use engine::EngineConfig;
+pub use errors::{ConfigError, ConfigErrors, Place};
+pub use limits::PluginLimits;
+pub use plugins::{Grant, Isolation, PluginConfig, PluginsConfig, is_plugin_name};
+pub use retention::Retention;
+pub use server::ServerConfig;
+pub use storage::{StorageConfig, StorageUrl};
+pub use units::{show_duration, show_size};
+
+use path::Paths;
+use reader::{Environment, Reading, Section, Wrong};
+
+/// A checked config. Two are equal when they configure the same, wherever it is written.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub server: ServerConfig,
+    pub admin: AdminConfig,
+    pub storage: StorageConfig,
+    pub engine: EngineConfig,
+    pub plugins: PluginsConfig,
+    /// By name.
+    pub endpoints: BTreeMap<String, EndpointConfig>,
+    origin: Origin,
+}
+
+/// Where the config was read.
+#[derive(Debug, Clone)]
+struct Origin {
+    file: PathBuf,
+    places: BTreeMap<String, Place>,
+}
+
+impl Config {
+    /// Reads a file with the process's environment.
+    pub fn load(file: &Path) -> Result<Self, ConfigErrors> {
+        let text = std::fs::read(file).map_err(|error| {
+            let what = format!("the config can't be read: {error}");
+            ConfigErrors::unreadable(file, what, "name another file with --config")
+        })?;
+        let text = String::from_utf8(text).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let what = format!("the config is not UTF-8 (byte {at})");
+            ConfigErrors::unreadable(file, what, "save it as UTF-8")
+        })?;
+        // A variable that is not UTF-8 counts as not set.
+        Self::parse(&text, file, &|name| std::env::var(name).ok())
+    }
+
+    /// Reads a file's text. Looks into the plugins folder, at nothing else.
+    fn parse(text: &str, file: &Path, environment: Environment<'_>) -> Result<Self, ConfigErrors> {
+        let reading = Reading::new(text, environment);
+        let (table, syntax_errors) = DeTable::parse_recoverable(text);
+        if !syntax_errors.is_empty() {
+            for error in syntax_errors {
+                let byte = error.span().map_or(0, |span| span.start);
+                reading.report(byte, error.message(), "see https://toml.io for the syntax");
+            }
+            // What could be recovered would only lead to errors of errors.
+            return Err(reading.into_errors(file));
+        }
+        let mut config = Self::read(Section::root(&reading, table.get_ref()), file);
+        config.origin.places = reading.finish(file)?;
+        Ok(config)
+    }
+
+    fn read(mut root: Section<'_>, file: &Path) -> Self {
+        let server = ServerConfig::read(root.section("server"));
+        let admin = AdminConfig::read(root.section("admin"), &server);
+        let storage = StorageConfig::read(root.section("storage"));
+        let engine = EngineConfig::read(root.section("engine"));
+        let plugins = PluginsConfig::read(root.section("plugins"), &engine);
+        let endpoints = read_endpoints(root.section("endpoints"), &server, &plugins);
+        root.finish();
+        Self {
+            server,
+            admin,
+            storage,
+            engine,
+            plugins,
+            endpoints,
+            origin: Origin {
+                file: file.to_owned(),
+                places: BTreeMap::new(),
+            },
+        }
+    }
+
+    /// What is no error but hardly meant, as `file:line:column: what; remedy`.
+    pub fn warnings(&self) -> Vec<String> {
+        let unread = self.plugins.by_name.keys();
+        let unread = unread.filter(|name| !self.plugins.file(name).is_file());
+        let warning = |name: &String| {
+            let key = format!("plugins.{name}");
+            let file = self.plugins.file(name);
+            format!(
+                "{}: `{key}` has settings, but there is no {}; check the name, or add the plugin",
+                self.place(&key),
+                file.display()
+            )
+        };
+        unread.map(warning).collect()
+    }
+
+    /// The file that the config was read from.
+    pub fn file(&self) -> &Path {
+        &self.origin.file
+    }
+
+    /// Where a key stands, as `file:line:column`, for errors that show only later: a
+    /// database that can't be opened, a plugin that does not load. An absent key is
+    /// where its section is.
+    pub fn place(&self, key: &str) -> String {
+        let file = self.origin.file.display();
+        let mut key = key;
+        loop {
+            if let Some(place) = self.origin.places.get(key) {
+                return format!("{file}:{place}");
+            }
+            match key.rsplit_once('.') {
+                Some((section, _)) => key = section,
+                None => return file.to_string(),
+            }
+        }
+    }
+}
+
+impl PartialEq for Config {
+    fn eq(&self, other: &Self) -> bool {
+        // Taken apart so that a new field can't be forgotten.
+        let Self {
+            server,
+            admin,
+            storage,
+            engine,
+            plugins,
+            endpoints,
+            origin: _,
+        } = self;
+        *server == other.server
+            && *admin == other.admin
+            && *storage == other.storage
+            && *engine == other.engine
+            && *plugins == other.plugins
+            && *endpoints == other.endpoints
+    }
+}
+
+/// Reads all endpoints and checks that they don't get into each other's way.
+fn read_endpoints(
+    mut section: Section<'_>,
+    server: &ServerConfig,
+    plugins: &PluginsConfig,
+) -> BTreeMap<String, EndpointConfig> {
+    let reading = section.reading;
+    let found = plugins.in_folder();
+    let mut endpoints = BTreeMap::new();
+    let mut paths = Paths::default();
+    // By their names in small letters, which is how databases compare them.
+    let mut tables: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in section.take_named() {
+        if !is_endpoint_name(&name) {
+            let what = format!("{name:?} can't be an endpoint's name");
+            let remedy = "use at most 63 letters, digits, `_` and `-`, the first a letter or digit";
+            reading.report(value.key_at, what, remedy);
+        }
+        let inner = value.into_section();
+        let path_at = inner.place_of("path");
+        let table_at = inner.place_of("table");
+        let endpoint = EndpointConfig::read(&name, inner, plugins, &found);
+
+        let path = endpoint.path.as_str();
+        let conflict = match path {
+            // Already reported.
+            "" => Ok(()),
+            "/" if server.page => Err(Wrong::new(
+                "is \"/\", where `server.page` has the page",
+                "choose another path, or set `page = false`",
+            )),
+            _ => paths.add(path, &name),
+        };
+        if let Err(wrong) = conflict {
+            let what = format!("`endpoints.{name}.path` {}", wrong.what);
+            reading.report(path_at, what, wrong.remedy);
+        }
+        if let Some(table) = &endpoint.table {
+            let other = tables.insert(table.name.to_ascii_lowercase(), name.clone());
+            if let Some(other) = other {
+                let what = format!(
+                    "`endpoints.{name}` has the table {:?}, which `endpoints.{other}` has too",
+                    table.name
+                );
+                let remedy = "give each endpoint its own with `table`";
+                reading.report(table_at, what, remedy);
+            }
+        }
+        endpoints.insert(name, endpoint);
+    }
+    if endpoints.is_empty() {
+        let what = "there is no endpoint, so nothing to serve";
+        reading.report(
+            section.at,
+            what,
+            "add [endpoints.chat] with path = \"/chat\"",
+        );
+    }
+    section.finish();
+    endpoints
+}
+
+/// Endpoint names stand in URLs, metrics and dotted keys.
+fn is_endpoint_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= 63
+        && name.chars().all(inner)
+}

@@ -1,0 +1,187 @@
+//! `[endpoints.NAME]`: a path, and what happens on it.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::time::Duration;
+
+use super::columns::read_table;
+use super::path::endpoint_path;
+use super::plugins::PluginsConfig;
+use super::reader::{Section, Wrong};
+use super::retention::Retention;
+use crate::row::Table;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+/// One endpoint. Sizes are bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndpointConfig {
+    /// Begins with `/`; may have parameters: `{room}`, and `{*rest}` at the end.
+    pub path: String,
+    pub dialect: Dialect,
+    /// None on ephemeral endpoints, and only there.
+    pub table: Option<Table>,
+    /// Their hooks run in this order.
+    pub plugins: Vec<String>,
+    pub durability: Durability,
+    pub history: History,
+    pub retention: Retention,
+    /// Largest frame a client may send.
+    pub message_limit: usize,
+    /// Recent events that are kept in memory for those who lag.
+    pub ring: usize,
+    /// Messages of one connection that may wait for their commit before it is read on.
+    pub in_flight: usize,
+    /// Silence after which a connection is pinged.
+    pub ping: Duration,
+    /// How long a ping may stay unanswered.
+    pub pong_timeout: Duration,
+    /// How long a write may make no progress.
+    pub write_timeout: Duration,
+    /// What may be queued for one connection before it reads the ring instead.
+    pub buffer: usize,
+    /// Most rows sent on connect.
+    pub history_rows: usize,
+    /// Most bytes sent on connect.
+    pub history_size: usize,
+}
+
+/// What clients speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Gramex,
+}
+
+/// What an acknowledged message survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Power loss: it is synced to disk.
+    Full,
+    /// A crash of the process.
+    Process,
+    /// Nothing: it is in memory only.
+    Ephemeral,
+}
+
+/// What a new connection is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {
+    /// The rows as the table has them.
+    Table,
+    /// The messages as they were broadcast.
+    Log,
+}
+
+impl EndpointConfig {
+    pub(super) fn read(
+        name: &str,
+        mut section: Section<'_>,
+        plugins: &PluginsConfig,
+        found: &io::Result<Vec<String>>,
+    ) -> Self {
+        let seconds = Duration::from_secs;
+        // Tests want short times; nobody wants a busy loop.
+        let times = Duration::from_millis(10)..=seconds(3600);
+        let path = section.optional("path", endpoint_path);
+        if path.is_none() && !section.has("path") {
+            let what = format!("`{}` has no path", section.key);
+            let remedy = format!("add path = \"/{name}\"");
+            section.reading.report(section.at, what, remedy);
+        }
+        let durability = section.read("durability", Durability::Full, |value| {
+            value.choice(&[
+                ("full", Durability::Full),
+                ("process", Durability::Process),
+                ("ephemeral", Durability::Ephemeral),
+            ])
+        });
+        let ephemeral = durability == Durability::Ephemeral;
+        let table = if ephemeral {
+            refuse_storage(&mut section);
+            None
+        } else {
+            Some(read_table(name, &mut section))
+        };
+        let config = Self {
+            path: path.unwrap_or_default(),
+            dialect: section.read("dialect", Dialect::Gramex, |value| {
+                value.choice(&[("gramex", Dialect::Gramex)])
+            }),
+            table,
+            plugins: section
+                .list("plugins", |value| plugins.installed(value, found))
+                .unwrap_or_default(),
+            durability,
+            history: section
+                .optional("history", |value| {
+                    value.choice(&[("table", History::Table), ("log", History::Log)])
+                })
+                .unwrap_or(if ephemeral {
+                    History::Log
+                } else {
+                    History::Table
+                }),
+            retention: Retention::read(section.section("retention")),
+            message_limit: section
+                .read("message_limit", 64 << 10, |value| value.size(64..=16 * MIB)),
+            ring: section.read("ring", 8 << 20, |value| {
+                value.size(64 * KIB..=64 * 1024 * MIB)
+            }),
+            in_flight: section.read("in_flight", 64, |value| value.whole(1..=10_000)),
+            ping: section.read("ping", seconds(25), |value| value.duration(times.clone())),
+            pong_timeout: section.read("pong_timeout", seconds(10), |value| {
+                value.duration(times.clone())
+            }),
+            write_timeout: section.read("write_timeout", seconds(10), |value| {
+                value.duration(times.clone())
+            }),
+            buffer: section.read("buffer", 64 << 10, |value| value.size(KIB..=1024 * MIB)),
+            history_rows: section.read("history_rows", 10_000, |value| value.whole(0..=10_000_000)),
+            history_size: section.read("history_size", 16 << 20, |value| {
+                value.size(KIB..=4096 * MIB)
+            }),
+        };
+        config.check_sizes(&section);
+        config.check_repetition(&section);
+        section.finish();
+        config
+    }
+
+    /// Checks that no plugin's hooks run twice.
+    fn check_repetition(&self, section: &Section<'_>) {
+        let mut seen = BTreeSet::new();
+        for plugin in self.plugins.iter().filter(|plugin| !seen.insert(*plugin)) {
+            let what = format!("`{}.plugins` names {plugin:?} twice", section.key);
+            let remedy = "name it once: each of its hooks runs once a message";
+            section
+                .reading
+                .report(section.place_of("plugins"), what, remedy);
+        }
+    }
+
+    /// Checks that what must hold a whole message can.
+    fn check_sizes(&self, section: &Section<'_>) {
+        for (key, size) in [("ring", self.ring), ("history_size", self.history_size)] {
+            if size < self.message_limit {
+                let what = format!("`{}.{key}` holds not even one message", section.key);
+                let remedy = "raise it to at least `message_limit`, or lower that";
+                section.reading.report(section.place_of(key), what, remedy);
+            }
+        }
+    }
+}
+
+/// Reports the keys that make no sense without storage.
+fn refuse_storage(section: &mut Section<'_>) {
+    let refused = ["table", "columns", "retention"].map(|key| section.take(key));
+    let history = section.take("history");
+    let history = history.filter(|value| value.text().is_ok_and(|text| text == "table"));
+    for value in refused.into_iter().flatten().chain(history) {
+        let what = "needs storage, which an ephemeral endpoint has none of";
+        let remedy = "remove it, or choose `durability` full or process";
+        section
+            .reading
+            .report_value(&value, Wrong::new(what, remedy));
+    }
+}

@@ -1,0 +1,38 @@
+//! `[engine]`: wasmtime, which runs the plugins.
+
+use std::path::PathBuf;
+
+use super::reader::{Section, Wrong};
+use super::value::Value;
+
+/// What all plugins share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EngineConfig {
+    /// Most plugin instances at a time, over all plugins.
+    pub instances: u32,
+    /// Folder of compiled code; may be deleted at any time.
+    pub cache: PathBuf,
+}
+
+impl EngineConfig {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let config = Self {
+            // Each instance reserves address space for its memory, used or not: 20,000
+            // of 4 GiB are more than half of what a process can address.
+            // A plugin without limits of its own may have 32.
+            instances: section.read("instances", 1000, |value| value.whole(32..=20_000)),
+            cache: section.read("cache", "data/cache".into(), folder),
+        };
+        section.finish();
+        config
+    }
+}
+
+/// A folder, relative to the working directory.
+pub(super) fn folder(value: &Value<'_>) -> Result<PathBuf, Wrong> {
+    let text = value.text()?;
+    if text.is_empty() || text.contains('\0') {
+        return Err(Wrong::new("is not a path", "name a folder"));
+    }
+    Ok(text.into())
+}

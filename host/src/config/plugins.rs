@@ -1,0 +1,197 @@
+//! `[plugins]`: where plugins are, and what each may do and use.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use super::engine::{EngineConfig, folder};
+use super::limits::PluginLimits;
+use super::reader::{Section, Wrong, nearest};
+use super::value::{Value, quoted_list};
+
+/// The plugins folder and the plugins' settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginsConfig {
+    /// Folder of `NAME.wasm` files, relative to the working directory.
+    pub dir: PathBuf,
+    /// Plugins that have a table. The others have the defaults; see [`Self::of`].
+    pub by_name: BTreeMap<String, PluginConfig>,
+}
+
+/// One plugin's settings.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PluginConfig {
+    /// What it may do beyond its own connection, in the order of the file.
+    pub grants: Vec<Grant>,
+    pub isolation: Isolation,
+    /// What it reads through `wasi:config`.
+    pub config: BTreeMap<String, String>,
+    pub limits: PluginLimits,
+}
+
+/// A capability that only the operator can give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grant {
+    /// Select rows of the endpoint's table.
+    RowsRead,
+    /// Insert, update and delete them.
+    RowsWrite,
+}
+
+impl Grant {
+    /// All grants as the config writes them.
+    pub const NAMES: &[(&str, Grant)] = &[
+        ("rows:read", Grant::RowsRead),
+        ("rows:write", Grant::RowsWrite),
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RowsRead => "rows:read",
+            Self::RowsWrite => "rows:write",
+        }
+    }
+}
+
+/// How long an instance lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// Instances are kept and take one call after the other.
+    #[default]
+    Warm,
+    /// Each call gets a fresh instance: nothing in guest memory survives it.
+    PerCall,
+}
+
+impl PluginsConfig {
+    pub(super) fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
+        let dir = section.read("dir", "plugins".into(), folder);
+        let mut by_name = BTreeMap::new();
+        for (name, value) in section.take_named() {
+            if let Err(wrong) = check_name(&name) {
+                let what = format!("`{name}` {}", wrong.what);
+                value.reading.report(value.key_at, what, wrong.remedy);
+            }
+            by_name.insert(name, PluginConfig::read(value.into_section(), engine));
+        }
+        section.finish();
+        Self { dir, by_name }
+    }
+
+    /// A plugin's settings: its table's, or the defaults.
+    pub fn of(&self, name: &str) -> PluginConfig {
+        self.by_name.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The plugin's file.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.wasm"))
+    }
+
+    /// Names of the plugins in the folder, sorted. Files whose name can't be a plugin's
+    /// are passed over: editors and build tools leave such files behind.
+    pub fn in_folder(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in self.dir.read_dir()? {
+            let path = entry?.path();
+            let name = path.file_stem().and_then(|name| name.to_str());
+            let wasm = path
+                .extension()
+                .is_some_and(|extension| extension == "wasm");
+            let name = name.filter(|name| wasm && check_name(name).is_ok());
+            names.extend(name.map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Reads a plugin's name in an endpoint; its file must be there.
+    pub(super) fn installed(
+        &self,
+        value: &Value<'_>,
+        found: &io::Result<Vec<String>>,
+    ) -> Result<String, Wrong> {
+        let name = value.text()?;
+        check_name(&name)?;
+        let file = self.file(&name);
+        let names = match found {
+            Ok(names) if names.contains(&name) => return Ok(name),
+            Ok(names) => names,
+            Err(error) => {
+                return Err(Wrong::new(
+                    format!(
+                        "names {name:?}, but the folder {} can't be read ({error})",
+                        self.dir.display()
+                    ),
+                    "create it and put the plugin there, or set `plugins.dir`",
+                ));
+            }
+        };
+        let what = format!("names {name:?}, but there is no {}", file.display());
+        let remedy = match nearest(&name, names.iter().map(String::as_str)) {
+            _ if names.is_empty() => "the folder has no plugins yet; build it there".to_owned(),
+            Some(near) => format!("did you mean {near:?}? there is {}", quoted_list(names)),
+            None => format!("build it there; so far there is {}", quoted_list(names)),
+        };
+        Err(Wrong::new(what, remedy))
+    }
+}
+
+impl PluginConfig {
+    fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
+        let grants = section.list("grants", |value| value.choice(Grant::NAMES));
+        let isolation = section.read("isolation", Isolation::Warm, |value| {
+            value.choice(&[("warm", Isolation::Warm), ("per-call", Isolation::PerCall)])
+        });
+        let config = read_settings(section.section("config"));
+        let limits = PluginLimits::read(section.section("limits"), engine);
+        section.finish();
+        Self {
+            grants: grants.unwrap_or_default(),
+            isolation,
+            config,
+            limits,
+        }
+    }
+}
+
+/// The plugin's own settings. The guest gets texts; numbers and booleans may be written
+/// as such.
+fn read_settings(mut section: Section<'_>) -> BTreeMap<String, String> {
+    let mut settings = BTreeMap::new();
+    for (name, value) in section.take_named() {
+        use toml::de::DeValue;
+        let text = match value.raw {
+            DeValue::Integer(number) => Ok(number.to_string()),
+            DeValue::Float(number) => Ok(number.to_string()),
+            DeValue::Boolean(flag) => Ok(flag.to_string()),
+            DeValue::String(_) => value.text(),
+            _ => Err(value.is_not("a text", "plugins get texts; write it in quotes")),
+        };
+        match text {
+            Ok(text) => {
+                settings.insert(name, text);
+            }
+            Err(wrong) => value.reading.report_value(&value, wrong),
+        }
+    }
+    section.finish();
+    settings
+}
+
+/// Plugin names become file names and parts of URLs.
+fn check_name(name: &str) -> Result<(), Wrong> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if name.starts_with(plain) && name.len() <= 63 && name.chars().all(|c| plain(c) || c == '-') {
+        return Ok(());
+    }
+    Err(Wrong::new(
+        format!("has {name:?}, which can't be a plugin's name"),
+        "use at most 63 small letters, digits and dashes, the first no dash",
+    ))
+}
+
+/// Whether a text can be a plugin's name; the admin API asks before it writes a file.
+pub fn is_plugin_name(name: &str) -> bool {
+    check_name(name).is_ok()
+}

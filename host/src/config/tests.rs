@@ -1,0 +1,235 @@
+//! The config as a whole. What can be wrong with a file is tested by cases: each
+//! `cases/NAME.toml` must give the errors in `cases/NAME.error`. After a change of
+//! wording, `HOOKCAST_BLESS=1 cargo test -p hookcast config::` writes them anew.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::reader::{Reading, Section};
+use super::*;
+use crate::golden::{compare, repository};
+use crate::row::{Cell, ColumnType};
+
+/// A plugins folder: `chat` and `moderate`, and files that are no plugins.
+fn plugins_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in ["chat.wasm", "moderate.wasm", "chat.wasm.tmp", "README.md"] {
+        fs::write(folder.path().join(name), "").expect("a file");
+    }
+    folder
+}
+
+/// Reads a text. `${PLUGINS}` is a folder with the plugins `chat` and `moderate`.
+fn parse(text: &str, file: &str) -> Result<Config, ConfigErrors> {
+    let plugins = plugins_folder();
+    let environment = |name: &str| match name {
+        "PLUGINS" => Some(plugins.path().display().to_string()),
+        _ => None,
+    };
+    let mut result = Config::parse(text, Path::new(file), &environment);
+    // The folder has another name in each run.
+    let folder = plugins.path().display().to_string();
+    for error in result
+        .as_mut()
+        .err()
+        .into_iter()
+        .flat_map(|e| &mut e.errors)
+    {
+        error.what = error.what.replace(&folder, "plugins");
+    }
+    result
+}
+
+fn parsed(text: &str) -> Config {
+    parse(text, "hookcast.toml").unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+#[test]
+fn errors_name_place_and_remedy() {
+    let folder = repository("host/src/config/cases");
+    let mut cases = 0;
+    for entry in fs::read_dir(&folder).expect("the folder of cases") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        cases += 1;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let text = fs::read_to_string(&path).expect("a case");
+        let errors = match parse(&text, &name) {
+            Ok(_) => panic!("{name} has no errors"),
+            Err(errors) => format!("{errors}\n"),
+        };
+        compare(&path.with_extension("error"), &errors);
+    }
+    assert!(cases > 15, "only {cases} cases were found");
+}
+
+/// The reference, read as if its plugin were there.
+fn reference() -> String {
+    let text = fs::read_to_string(repository("config/reference.toml")).expect("the reference");
+    text.replace("dir = \"plugins\"", "dir = \"${PLUGINS}\"")
+}
+
+#[test]
+fn the_reference_has_every_key() {
+    let text = reference();
+    let table = DeTable::parse(&text).expect("TOML");
+    let reading = Reading::new(&text, &|_| Some(String::new()));
+    Config::read(
+        Section::root(&reading, table.get_ref()),
+        Path::new("reference.toml"),
+    );
+
+    let known = reading.known_keys();
+    let mut shown = BTreeSet::new();
+    for (name, value) in table.get_ref() {
+        keys_below(name.get_ref(), value.get_ref(), &known, &mut shown);
+    }
+    let missing: Vec<_> = known.difference(&shown).collect();
+    assert!(
+        missing.is_empty(),
+        "not in config/reference.toml: {missing:?}"
+    );
+}
+
+/// Collects the keys of a table as the reader names them: with `*` for chosen names.
+fn keys_below(
+    key: &str,
+    value: &DeValue<'_>,
+    known: &BTreeSet<String>,
+    shown: &mut BTreeSet<String>,
+) {
+    shown.insert(key.to_owned());
+    if let DeValue::Table(table) = value {
+        for (name, value) in table {
+            let named = format!("{key}.{}", name.get_ref());
+            let chosen = format!("{key}.*");
+            let inner = if known.contains(&named) {
+                named
+            } else {
+                chosen
+            };
+            keys_below(&inner, value.get_ref(), known, shown);
+        }
+    }
+}
+
+#[test]
+fn the_reference_shows_the_defaults() {
+    let shown = parsed(&reference());
+    // What the reference's comments say has no default, or another one.
+    let least = "
+        [plugins]
+        dir = '${PLUGINS}'
+        [plugins.chat]
+        grants = ['rows:read', 'rows:write']
+        config.words = 'a, b'
+        limits.output = '64 KiB'
+        [endpoints.chat]
+        path = '/chat'
+        columns.body = 'TEXT'
+        columns.topic = { type = 'TEXT', nullable = false, default = 'general' }
+        plugins = ['chat']
+    ";
+    let mut least = parsed(least);
+    least.plugins.dir = shown.plugins.dir.clone();
+    assert_eq!(shown, least);
+}
+
+#[test]
+fn the_smallest_config_works() {
+    let text = fs::read_to_string(repository("config/hookcast.toml")).expect("the config");
+    parsed(&format!("{text}\n[plugins]\ndir = '${{PLUGINS}}'"));
+}
+
+#[test]
+fn columns_keep_their_order_and_are_completed() {
+    let config = parsed(
+        "[endpoints.chat]
+        path = '/chat'
+        columns.zebra = 'varchar(20)'
+        columns.apple = { type = 'INTEGER', default = 3 }
+        columns.id = 'TEXT'",
+    );
+    let table = config.endpoints["chat"].table.as_ref().expect("a table");
+    let names: Vec<_> = table.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["zebra", "apple", "id", "user", "timestamp"]);
+    assert_eq!(table.columns[0].kind, ColumnType::Text);
+    assert_eq!(table.columns[1].default, Cell::Integer(3));
+    assert!(!table.columns[2].nullable, "id is never NULL");
+}
+
+#[test]
+fn places_are_those_of_the_file() {
+    let config = parsed("[endpoints.chat]\npath = '/ä'\n".replace('ä', "a").as_str());
+    assert_eq!(config.place("endpoints.chat.path"), "hookcast.toml:2:1");
+    // An absent key is where its section is; an absent section where the file is.
+    let section = config.place("endpoints.chat.table");
+    assert_eq!(section, "hookcast.toml:1:12");
+    assert_eq!(config.place("storage.url"), "hookcast.toml");
+
+    let place = Place::of("a\nbäc", "a\nbä".len());
+    assert_eq!((place.line, place.column), (2, 3));
+}
+
+#[test]
+fn equal_configs_may_stand_elsewhere() {
+    let one = parsed("[endpoints.chat]\npath = '/chat'");
+    let two = parsed("# moved\n\n[endpoints]\nchat = { path = '/chat', in_flight = 64 }");
+    assert_eq!(one, two);
+    assert!(one.changes_that_need_restart(&two).is_empty());
+}
+
+#[test]
+fn a_reload_says_what_needs_a_restart() {
+    let old = parsed("[endpoints.chat]\npath = '/chat'\n[endpoints.old]\npath = '/old'");
+    let new = parsed(
+        "[server]
+        listen = '127.0.0.1:9090'
+        page = true
+        [storage]
+        url = 'sqlite://other.db'
+        [endpoints.chat]
+        path = '/talk'
+        table = 'talk'
+        columns.body = 'TEXT'
+        in_flight = 1
+        [endpoints.new]
+        path = '/new'",
+    );
+    assert_eq!(
+        old.changes_that_need_restart(&new),
+        [
+            "server.listen",
+            "storage.url",
+            "endpoints.chat.table",
+            "endpoints.chat.columns"
+        ]
+    );
+}
+
+#[test]
+fn settings_of_an_absent_plugin_are_a_warning() {
+    let config = parsed("[plugins.chta]\n[endpoints.chat]\npath = '/chat'");
+    assert_eq!(
+        config.warnings(),
+        [
+            "hookcast.toml:1:10: `plugins.chta` has settings, but there is no \
+          plugins/chta.wasm; check the name, or add the plugin"
+        ]
+    );
+}
+
+#[test]
+fn tokens_do_not_reach_logs() {
+    let config = parsed("[admin]\ntoken = 'sesame'\n[endpoints.chat]\npath = '/chat'");
+    assert!(!format!("{config:?}").contains("sesame"));
+    assert_eq!(
+        config.admin.token.map(|t| t.reveal().to_owned()),
+        Some("sesame".into())
+    );
+}
