@@ -8,6 +8,7 @@ pub mod effects;
 #[cfg(test)]
 mod golden;
 pub mod id;
+pub mod plugin;
 pub mod rejection;
 pub mod row;
 pub mod serve;

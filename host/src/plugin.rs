@@ -1,0 +1,43 @@
+//! Plugins: WebAssembly components that decide what a message becomes.
+//!
+//! The way of a plugin is `load` (bytes to a checked [`Generation`]), `registry` (which
+//! generation of a name is current) and `call` (one hook on one instance). Everything a
+//! guest can reach is defined in `imports`; everything it may use up is bounded in
+//! `settings` and enforced in `engine`, `state`, `deadline` and `log`.
+//!
+//! This module knows neither connections nor storage: it reaches them through
+//! [`Surroundings`], which the endpoint implements.
+
+mod bindings;
+mod cache;
+mod call;
+mod deadline;
+mod engine;
+mod error;
+mod generation;
+mod hook;
+mod imports;
+mod inspect;
+mod instance;
+mod load;
+mod log;
+mod pool;
+mod registry;
+mod settings;
+mod state;
+mod statistics;
+mod surroundings;
+
+pub use cache::CompileCache;
+pub use call::{Acceptance, Arg, CallContext, Cause, Refusal, User};
+pub use engine::{Engine, EngineError, EngineSettings};
+pub use error::{HookError, Place};
+pub use generation::{Generation, Handler};
+pub use hook::Hook;
+pub use load::{LoadError, LoadReport, Step};
+pub use registry::{
+    Candidate, Changes, Failure, GenerationInfo, PluginHandle, PluginInfo, Plugins, RegistryError,
+};
+pub use settings::{Grant, Isolation, Limits, PluginSettings};
+pub use statistics::HookFigures;
+pub use surroundings::{HostError, Surroundings};

@@ -1,0 +1,16 @@
+//! Rust types and linker functions generated from `wit/`, world `plugin`.
+//!
+//! Exports are optional: nothing here instantiates the whole world. `instance` takes
+//! each interface's `GuestIndices` on its own, for the hooks a plugin exports.
+#![allow(clippy::all, unused_variables)]
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "plugin",
+    // Only `rows` waits for something (the database); an async import costs twice as
+    // much as a plain one, so the others stay plain.
+    imports: { "hookcast:plugin/rows": async },
+    exports: { default: async },
+    // The call record is lowered from borrowed strings: nothing is copied twice.
+    ownership: Borrowing { duplicate_if_necessary: false },
+});

@@ -1,0 +1,231 @@
+//! The wasmtime engine that all plugins share, and the ticker of its epoch deadlines.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::component::Component;
+use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmBacktraceDetails};
+
+/// Time between two ticks. A guest that does not return gives its worker thread back
+/// once a tick.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Address space reserved for each memory: with all that a 32-bit guest can address,
+/// compiled code needs no bounds checks.
+const RESERVATION: u64 = 4 << 30;
+const GUARD: u64 = 32 << 20;
+
+/// Tables that one instance may have. A Rust component has two.
+const TABLES_PER_INSTANCE: u32 = 8;
+/// Core modules instantiated for one component; the linking code of wit-component makes
+/// two or three of one.
+const CORE_INSTANCES_PER_INSTANCE: u32 = 16;
+/// Highest `limits.tables` of any plugin, in elements of one table.
+const TABLE_ELEMENTS: usize = 100_000;
+
+/// Sizes of the instance pool. They hold for the whole process and can't be changed
+/// while it runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EngineSettings {
+    /// Instances of all plugins together. Each takes 4 GiB of address space (not of
+    /// memory): 10,000 fit on Linux x86-64, 25,000 don't.
+    pub instances: u32,
+    /// Highest `limits.memory` of any plugin, in bytes.
+    pub memory: usize,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            instances: 1_000,
+            memory: 1 << 30,
+        }
+    }
+}
+
+/// The engine could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(
+        "can't set up the WebAssembly engine for {instances} plugin instances \
+         ({} GiB of address space): {cause}. Lower the number of instances, or raise the \
+         limit of address space (`ulimit -v`)",
+        u64::from(*instances) * (RESERVATION + GUARD) >> 30
+    )]
+    Engine { instances: u32, cause: String },
+    #[error("can't start the thread that ticks the deadlines of plugins: {0}")]
+    Ticker(std::io::Error),
+}
+
+/// The engine; clones share it. The ticker stops when the last clone is gone.
+#[derive(Clone)]
+pub struct Engine {
+    wasmtime: wasmtime::Engine,
+    settings: Arc<EngineSettings>,
+    /// Memories left in the pool. wasmtime's own exhaustion is an error and no queue.
+    slots: Arc<Semaphore>,
+    _ticker: Arc<Ticker>,
+}
+
+impl Engine {
+    /// Reserves the pool and starts the ticker.
+    pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
+        let wasmtime =
+            wasmtime::Engine::new(&config(&settings)).map_err(|error| EngineError::Engine {
+                instances: settings.instances,
+                cause: format!("{error:#}"),
+            })?;
+        let ticker = Ticker::start(wasmtime.clone()).map_err(EngineError::Ticker)?;
+        Ok(Self {
+            wasmtime,
+            slots: Arc::new(Semaphore::new(settings.instances as usize)),
+            settings: Arc::new(settings),
+            _ticker: Arc::new(ticker),
+        })
+    }
+
+    pub fn settings(&self) -> &EngineSettings {
+        &self.settings
+    }
+
+    pub(super) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.wasmtime
+    }
+
+    /// Highest `limits.tables` that a plugin may be given.
+    pub(super) const fn table_elements() -> usize {
+        TABLE_ELEMENTS
+    }
+
+    /// Memories that an instance of the component takes from the pool.
+    pub(super) fn slots_of(component: &Component) -> u32 {
+        component
+            .resources_required()
+            .map_or(1, |needs| needs.num_memories.max(1))
+    }
+
+    /// Waits for room in the pool. What is returned gives the room back when dropped,
+    /// so it has to outlive the instance.
+    pub(super) async fn slots(&self, memories: u32) -> Slots {
+        let slots = Arc::clone(&self.slots).acquire_many_owned(memories).await;
+        Slots {
+            _permit: slots.expect("the semaphore of the pool is never closed"),
+        }
+    }
+}
+
+/// Room for one instance in the pool.
+pub(super) struct Slots {
+    _permit: OwnedSemaphorePermit,
+}
+
+fn config(settings: &EngineSettings) -> Config {
+    let count = settings.instances;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(count)
+        .total_core_instances(count.saturating_mul(CORE_INSTANCES_PER_INSTANCE))
+        .max_core_instances_per_component(CORE_INSTANCES_PER_INSTANCE)
+        .total_memories(count)
+        .total_tables(count.saturating_mul(TABLES_PER_INSTANCE))
+        .max_tables_per_component(TABLES_PER_INSTANCE)
+        .total_stacks(count)
+        .max_memory_size(settings.memory)
+        .table_elements(TABLE_ELEMENTS)
+        // With the kernel's PAGEMAP_SCAN a slot is reset by rewriting the pages that
+        // were touched: half the cost of a fresh instance.
+        .pagemap_scan(Enabled::Auto)
+        .linear_memory_keep_resident(64 << 10)
+        .async_stack_keep_resident(64 << 10);
+
+    let mut config = Config::new();
+    config
+        .allocation_strategy(pool)
+        .wasm_component_model(true)
+        // An async call costs a fifth without it, and its attack surface is gone.
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .wasm_memory64(false)
+        .relaxed_simd_deterministic(true)
+        .max_wasm_stack(512 << 10)
+        // What is left above the guest's share is for host functions.
+        .async_stack_size(1 << 20)
+        .memory_init_cow(true)
+        .memory_reservation(RESERVATION)
+        .memory_guard_size(GUARD)
+        .generate_address_map(true)
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable);
+    config
+}
+
+/// The thread that advances the epoch. One for all: a ticker per call costs more than
+/// the calls.
+struct Ticker {
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let tick = move || {
+            while !stopped.load(Ordering::Relaxed) {
+                std::thread::park_timeout(TICK);
+                engine.increment_epoch();
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("plugin-ticker".to_owned())
+            .spawn(tick)?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // It only fails when the ticker panicked, which it has nothing to do with.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ticker_stops_with_the_engine() {
+        let engine = Engine::new(EngineSettings {
+            instances: 2,
+            ..Default::default()
+        })
+        .expect("a small engine");
+        let weak = engine.wasmtime().weak();
+        drop(engine);
+        // The thread held a clone: were it still running, the engine would be alive.
+        assert!(weak.upgrade().is_none());
+    }
+
+    #[test]
+    fn too_many_instances_are_an_error_that_says_what_to_do() {
+        let settings = EngineSettings {
+            instances: 1_000_000,
+            ..Default::default()
+        };
+        let Err(error) = Engine::new(settings) else {
+            panic!("4 PiB of address space")
+        };
+        assert!(
+            error.to_string().contains("Lower the number of instances"),
+            "{error}"
+        );
+    }
+}

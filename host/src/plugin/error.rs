@@ -1,0 +1,157 @@
+//! Why a hook gave no answer: words for the sender, and the whole story for operators.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::deadline::DeadlineReached;
+use super::hook::Hook;
+use super::state::LimitReached;
+use super::statistics::Kind;
+use crate::rejection::{Rejection, code};
+
+/// Which plugin a failure happened in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    pub plugin: Arc<str>,
+    /// As the plugin states it; empty before `describe` has returned.
+    pub version: Arc<str>,
+    pub generation: u64,
+    pub hook: Hook,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "plugin `{}`", self.plugin)?;
+        if !self.version.is_empty() {
+            write!(f, " {}", self.version)?;
+        }
+        write!(f, " (generation {}), hook `{}`", self.generation, self.hook)
+    }
+}
+
+/// A hook that did not return ok. None of its effects exist.
+///
+/// `Display` is for operators; [`HookError::to_rejection`] is what the sender may see.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum HookError {
+    /// The plugin said no. Nothing is wrong.
+    #[error("{0}")]
+    Rejected(Rejection),
+    /// The guest ran, or the call took, longer than it may.
+    #[error(
+        "{place}: {} its limit of {limit:?} ({setting}) and was ended. It may be in a loop; \
+         if it needs the time, raise the limit",
+        if *.setting == "limits.wall" { "took longer than" } else { "ran past" }
+    )]
+    Timeout {
+        place: Box<Place>,
+        limit: Duration,
+        setting: &'static str,
+    },
+    /// The guest trapped: a panic, an access out of bounds, a stack overflow.
+    #[error("{place}: {cause}{}\n{backtrace}", printed(.last_words))]
+    Trapped {
+        place: Box<Place>,
+        cause: String,
+        /// What the guest printed or logged as an error last, such as a panic message.
+        last_words: Option<String>,
+        /// Symbolised, innermost frame first. Has names and lines as far as the
+        /// component carries them.
+        backtrace: String,
+    },
+    /// The guest wanted more memory or table elements than it may have.
+    #[error("{place}: {problem}\n{backtrace}")]
+    LimitReached {
+        place: Box<Place>,
+        problem: String,
+        backtrace: String,
+    },
+    /// The hook returned what the host can't use.
+    #[error("{place}: {problem}")]
+    BadOutput { place: Box<Place>, problem: String },
+    /// No instance could be had.
+    #[error("{place}: {problem}")]
+    Unavailable { place: Box<Place>, problem: String },
+}
+
+fn printed(words: &Option<String>) -> String {
+    words
+        .as_ref()
+        .map(|words| format!("; it last said: {words}"))
+        .unwrap_or_default()
+}
+
+impl HookError {
+    /// What the sender gets: the plugin's own rejection, or a sentence without internals.
+    pub fn to_rejection(&self) -> Rejection {
+        match self {
+            Self::Rejected(rejection) => rejection.clone(),
+            Self::Timeout { .. } => Rejection::new(
+                code::PLUGIN_TIMEOUT,
+                "the server's logic for this message took too long; nothing of the message \
+                 took effect. Try again later",
+            ),
+            Self::Unavailable { .. } => Rejection::new(
+                code::UNAVAILABLE,
+                "the server is too busy to judge this message; nothing of it took effect. \
+                 Try again in a few seconds",
+            ),
+            Self::Trapped { .. } | Self::LimitReached { .. } | Self::BadOutput { .. } => {
+                Rejection::new(
+                    code::PLUGIN_FAILED,
+                    "the server's logic for this message failed; nothing of the message took \
+                     effect. The server's operator finds the reason in its log",
+                )
+            }
+        }
+    }
+
+    /// None for a rejection, which is no failure.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        Some(match self {
+            Self::Rejected(_) => return None,
+            Self::Timeout { .. } => Kind::Timeout,
+            Self::Trapped { .. } => Kind::Trap,
+            Self::LimitReached { .. } => Kind::Limit,
+            Self::BadOutput { .. } => Kind::Output,
+            Self::Unavailable { .. } => Kind::Unavailable,
+        })
+    }
+
+    /// Reads what wasmtime says about a call that did not return.
+    pub(super) fn from_wasmtime(
+        place: Place,
+        error: &wasmtime::Error,
+        (limit, setting): (Duration, &'static str),
+        last_words: Option<String>,
+    ) -> Self {
+        let place = Box::new(place);
+        if error.is::<DeadlineReached>() {
+            return Self::Timeout {
+                place,
+                limit,
+                setting,
+            };
+        }
+        let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>();
+        let backtrace = backtrace.map(ToString::to_string).unwrap_or_default();
+        if let Some(reached) = error.downcast_ref::<LimitReached>() {
+            return Self::LimitReached {
+                place,
+                problem: reached.to_string(),
+                backtrace,
+            };
+        }
+        // The root cause is the trap; what surrounds it repeats the backtrace.
+        let cause = match error.downcast_ref::<wasmtime::Trap>() {
+            Some(trap) => format!("trapped: {trap}"),
+            None => format!("failed: {}", error.root_cause()),
+        };
+        Self::Trapped {
+            place,
+            cause,
+            last_words,
+            backtrace,
+        }
+    }
+}

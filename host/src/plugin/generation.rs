@@ -1,0 +1,126 @@
+//! A loaded version of a plugin.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::error::HookError;
+use super::hook::Hook;
+use super::load::LoadReport;
+use super::pool::Pool;
+use super::settings::PluginSettings;
+use super::statistics::{HookFigures, Statistics};
+
+/// A plugin as it was loaded from one file with one set of settings. A message is judged
+/// wholly by the generations that were current when its judging began; an old one lives
+/// until the last such message is done.
+pub struct Generation {
+    pub(super) name: Arc<str>,
+    pub(super) version: Arc<str>,
+    pub(super) number: u64,
+    /// SHA-256 of the file, in hexadecimal.
+    pub(super) digest: Arc<str>,
+    /// Bytes of the file.
+    pub(super) size: usize,
+    pub(super) hooks: Vec<Hook>,
+    pub(super) handlers: Vec<Handler>,
+    pub(super) imports: Vec<String>,
+    pub(super) loaded_at: OffsetDateTime,
+    pub(super) report: LoadReport,
+    pub(super) pool: Pool,
+    pub(super) statistics: Arc<Statistics>,
+}
+
+/// A message type that the plugin answers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Handler {
+    /// The value that selects it: `_type` in the gramex dialect.
+    pub message_type: String,
+    /// JSON Schema of the message; none accepts any object.
+    pub schema: Option<Value>,
+}
+
+impl Generation {
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The plugin's own version, from `describe`.
+    pub fn version(&self) -> &Arc<str> {
+        &self.version
+    }
+
+    /// Higher than that of any generation loaded before by this process.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// SHA-256 of the file, in hexadecimal.
+    pub fn digest(&self) -> &Arc<str> {
+        &self.digest
+    }
+
+    /// The hooks that are called: exported, and listed by `describe`.
+    pub fn hooks(&self) -> &[Hook] {
+        &self.hooks
+    }
+
+    /// Whether a hook is called. Calling one that is not changes nothing.
+    pub fn has(&self, hook: Hook) -> bool {
+        self.hooks.contains(&hook)
+    }
+
+    /// The message types that the plugin answers.
+    pub fn handlers(&self) -> &[Handler] {
+        &self.handlers
+    }
+
+    /// The handler of a message type.
+    pub fn handler(&self, message_type: &str) -> Option<&Handler> {
+        self.handlers
+            .iter()
+            .find(|handler| handler.message_type == message_type)
+    }
+
+    /// The settings it was loaded with.
+    pub fn settings(&self) -> &PluginSettings {
+        self.pool.settings()
+    }
+
+    pub fn loaded_at(&self) -> OffsetDateTime {
+        self.loaded_at
+    }
+
+    pub fn report(&self) -> &LoadReport {
+        &self.report
+    }
+
+    /// What its hooks did so far, `describe` included.
+    pub fn figures(&self) -> Vec<HookFigures> {
+        let mut hooks = vec![Hook::Describe];
+        hooks.extend(&self.hooks);
+        self.statistics.figures(&hooks)
+    }
+
+    /// The error for output of a hook that turned out unusable after it had returned,
+    /// such as text that is no JSON object. Counted as the plugin's failure.
+    pub fn bad_output(&self, hook: Hook, problem: impl Into<String>) -> HookError {
+        self.statistics.unusable(hook);
+        HookError::BadOutput {
+            place: Box::new(self.pool.place(hook)),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Generation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Generation({} {} #{})",
+            self.name, self.version, self.number
+        )
+    }
+}

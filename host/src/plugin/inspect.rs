@@ -1,0 +1,216 @@
+//! What a file imports and exports, read before anything of it is compiled.
+
+use wasmparser::{CanonicalFunction, CanonicalOption, Encoding, Parser, Payload};
+
+use super::hook::Hook;
+use super::imports;
+use super::settings::PluginSettings;
+
+/// The package whose interfaces are hooks and host functions, and its version here.
+const PACKAGE: &str = "hookcast:plugin/";
+const VERSION: &str = "0.1";
+
+/// The outside of a component.
+#[derive(Debug, Default)]
+pub struct Outside {
+    /// Names of imports, in the component's order.
+    pub imports: Vec<String>,
+    /// Names of exports, likewise.
+    pub exports: Vec<String>,
+    /// A function is exported the asynchronous way, which this host does not run.
+    pub lifts_async: bool,
+}
+
+/// Makes a component of the bytes: a component is taken as it is, a core module is
+/// wrapped by what its metadata says.
+pub fn to_component(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    if bytes.get(..4) != Some(b"\0asm") {
+        return Err(
+            "the file is no WebAssembly (it does not begin with `\\0asm`); upload the \
+                    .wasm that `cargo build --target wasm32-wasip2` makes"
+                .into(),
+        );
+    }
+    // The layer: 0 is a core module, 1 a component.
+    match bytes.get(6) {
+        Some(1) => Ok(bytes),
+        Some(0) => wrap(&bytes),
+        _ => Err("the file is cut off or of an unknown kind of WebAssembly; build it again".into()),
+    }
+}
+
+fn wrap(module: &[u8]) -> Result<Vec<u8>, String> {
+    let encode = || {
+        wit_component::ComponentEncoder::default()
+            .validate(true)
+            .module(module)?
+            .encode()
+    };
+    encode().map_err(|error| {
+        format!(
+            "the file is a core module that can't be made a component: {error:#}. Build it for \
+             wasm32-wasip2, or for wasm32-unknown-unknown without WASI"
+        )
+    })
+}
+
+/// Reads a component's imports and exports.
+pub fn outside(component: &[u8]) -> Result<Outside, String> {
+    let mut outside = Outside::default();
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(component) {
+        let payload = payload.map_err(|error| {
+            format!("the file is cut off or damaged: {error}. Build or upload it again")
+        })?;
+        // Modules and components inside have imports and exports of their own.
+        match payload {
+            Payload::Version {
+                encoding: Encoding::Module | Encoding::Component,
+                ..
+            } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentImportSection(section) if depth == 1 => {
+                for import in section {
+                    let import = import.map_err(|error| error.to_string())?;
+                    outside.imports.push(import.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                for export in section {
+                    let export = export.map_err(|error| error.to_string())?;
+                    outside.exports.push(export.name.name.to_owned());
+                }
+            }
+            Payload::ComponentCanonicalSection(section) => {
+                for function in section {
+                    let function = function.map_err(|error| error.to_string())?;
+                    if let CanonicalFunction::Lift { options, .. } = function {
+                        outside.lifts_async |= options.contains(&CanonicalOption::Async);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(outside)
+}
+
+/// Checks imports against what is granted. The error names every import that is not, and
+/// what to do about each.
+pub fn check_imports(
+    outside: &Outside,
+    plugin: &str,
+    settings: &PluginSettings,
+) -> Result<(), String> {
+    let refused = outside.imports.iter().filter_map(|import| {
+        let remedy = remedy(import, plugin, settings)?;
+        Some(format!("it imports `{import}`: {remedy}"))
+    });
+    let refused: Vec<_> = refused.collect();
+    if refused.is_empty() {
+        Ok(())
+    } else {
+        Err(refused.join("; "))
+    }
+}
+
+/// What to do about an import; none when it is granted.
+fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<String> {
+    let (interface, version) = import.split_once('@').unwrap_or((import, ""));
+    let package = interface.split('/').next().unwrap_or(interface);
+    if imports::ALWAYS.contains(&interface) || interface == imports::ROWS {
+        let wanted = offered_version(interface);
+        if !same_line(version, wanted) {
+            return Some(format!(
+                "this server offers version {wanted}; build the plugin against the server's `wit/`"
+            ));
+        }
+        if interface == imports::ROWS && !imports::rows_granted(settings) {
+            return Some(format!(
+                "add \"rows:read\" or \"rows:write\" to `grants` of [plugins.{plugin}]"
+            ));
+        }
+        return None;
+    }
+    Some(match package {
+        "hookcast:plugin" => "this server has no such host function; build the plugin against \
+                              the server's `wit/`"
+            .into(),
+        "wasi:sockets" => "plugins can't open sockets; remove what uses the network".into(),
+        "wasi:http" => "plugins can't send HTTP requests; remove what uses the network".into(),
+        _ => "this server does not offer it; remove what needs it, or build with a \
+              `wasm32-wasip2` toolchain"
+            .into(),
+    })
+}
+
+fn offered_version(interface: &str) -> &'static str {
+    match interface {
+        "wasi:logging/logging" => "0.1.0-draft",
+        "wasi:config/store" => "0.2.0-rc.1",
+        _ if interface.starts_with("hookcast:") => "0.1.0",
+        _ => "0.2",
+    }
+}
+
+/// Whether a version links with the one offered. Drafts link only with themselves, the
+/// others with every version of their minor line.
+fn same_line(version: &str, offered: &str) -> bool {
+    if offered.contains('-') {
+        return version == offered;
+    }
+    let line = |version: &str| {
+        let mut parts = version.split('.');
+        Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
+    };
+    !version.contains('-') && line(version) == line(offered)
+}
+
+/// The hooks that are exported, `describe` not among them.
+pub fn exported_hooks(outside: &Outside) -> Result<Vec<Hook>, String> {
+    let ours = outside.exports.iter().filter_map(|export| {
+        let (interface, version) = export.split_once('@')?;
+        Some((export, interface.strip_prefix(PACKAGE)?, version))
+    });
+    let mut hooks = Vec::new();
+    let mut described = false;
+    for (export, name, version) in ours {
+        if !same_line(version, VERSION) {
+            return Err(format!(
+                "it exports `{export}`, and this server runs {PACKAGE}*@{VERSION}; build the \
+                 plugin against the server's `wit/`"
+            ));
+        }
+        match Hook::parse(name) {
+            Some(Hook::Describe) => described = true,
+            Some(hook) => hooks.push(hook),
+            // A hook of a later version: not called, as `describe` can't list it either.
+            None => {}
+        }
+    }
+    if hooks.is_empty() {
+        return Err(format!(
+            "it exports no hook. It exports {}; a plugin exports `{PACKAGE}describe` and one or \
+             more of {}",
+            listed(outside.exports.iter().map(String::as_str)),
+            listed(Hook::CALLABLE.iter().map(|hook| hook.name())),
+        ));
+    }
+    if !described {
+        return Err(format!(
+            "it exports hooks but not `{PACKAGE}describe@{VERSION}.0`, which says which of them \
+             to call; export it, or use the SDK's `export!`"
+        ));
+    }
+    Ok(hooks)
+}
+
+/// Names for a sentence: "`a`, `b`", or "nothing".
+pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        names.join(", ")
+    }
+}

@@ -1,0 +1,280 @@
+//! From the bytes of a file to a generation that can serve, step by step.
+//!
+//! Nothing here touches what is serving: a plugin that fails at any step leaves the old
+//! one where it is.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use wasmtime::component::Component;
+
+use super::cache::{CompileCache, hex};
+use super::engine::Engine;
+use super::generation::Generation;
+use super::hook::Hook;
+use super::instance::Exports;
+use super::log::{PluginLog, printable};
+use super::pool::Pool;
+use super::settings::PluginSettings;
+use super::statistics::Statistics;
+use super::{imports, inspect};
+
+mod description;
+
+/// What loading does, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// The file is read from the plugins folder.
+    Read,
+    /// The plugin's name is checked.
+    Name,
+    /// The settings are checked against the engine's.
+    Settings,
+    /// The file's size is checked, and its digest taken.
+    Digest,
+    /// The file is WebAssembly; a core module is made a component.
+    Format,
+    /// Every import is granted.
+    Imports,
+    /// It exports `describe` and at least one hook.
+    Exports,
+    /// Machine code is made, or taken from the cache.
+    Compile,
+    /// Imports are connected with host functions.
+    Link,
+    /// An instance is made and says what it is.
+    Instantiate,
+    /// What it says agrees with what it exports.
+    Describe,
+    /// The file is written to the plugins folder.
+    Write,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = format!("{self:?}").to_lowercase();
+        f.write_str(&name)
+    }
+}
+
+/// A plugin that could not be loaded.
+#[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
+#[error("plugin `{}` can't be loaded (step {step}): {problem}", printable(.plugin))]
+pub struct LoadError {
+    pub plugin: String,
+    pub step: Step,
+    /// What is wrong and what to do about it.
+    pub problem: String,
+}
+
+/// How loading went.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct LoadReport {
+    /// Time each step took, in microseconds.
+    pub steps: Vec<(Step, u64)>,
+    /// The machine code came from the cache.
+    pub cached: bool,
+}
+
+impl LoadReport {
+    /// Time all steps took.
+    pub fn total(&self) -> Duration {
+        Duration::from_micros(self.steps.iter().map(|(_, micros)| micros).sum())
+    }
+}
+
+/// The steps of one load, timed.
+struct Steps<'a> {
+    plugin: &'a str,
+    report: LoadReport,
+    began: Instant,
+}
+
+impl Steps<'_> {
+    /// Ends a step: notes its time, or makes its failure the load's.
+    fn end<T>(&mut self, step: Step, result: Result<T, String>) -> Result<T, LoadError> {
+        let took = self.began.elapsed().as_micros();
+        self.report
+            .steps
+            .push((step, u64::try_from(took).unwrap_or(u64::MAX)));
+        self.began = Instant::now();
+        result.map_err(|problem| LoadError {
+            plugin: self.plugin.to_owned(),
+            step,
+            problem,
+        })
+    }
+}
+
+/// Checks a name before it becomes part of a path: lower case letters, digits and `-`.
+pub fn check_name(name: &str) -> Result<(), LoadError> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let valid =
+        name.len() <= 63 && name.starts_with(fits) && name.chars().all(|c| fits(c) || c == '-');
+    if valid {
+        return Ok(());
+    }
+    Err(LoadError {
+        plugin: name.to_owned(),
+        step: Step::Name,
+        problem: "the name must be 1 to 63 characters of a-z, 0-9 and `-`, and not begin with \
+                  `-`; rename the plugin"
+            .into(),
+    })
+}
+
+/// Loads one file as generation `number`. Compiles off the async threads.
+pub async fn load(
+    engine: &Engine,
+    cache: Option<Arc<CompileCache>>,
+    number: u64,
+    name: &str,
+    bytes: Vec<u8>,
+    settings: Arc<PluginSettings>,
+) -> Result<Generation, LoadError> {
+    let report = LoadReport::default();
+    let mut steps = Steps {
+        plugin: name,
+        report,
+        began: Instant::now(),
+    };
+    steps.end(Step::Name, check_name(name).map_err(|error| error.problem))?;
+    steps.end(Step::Settings, check_settings(engine, &settings))?;
+
+    let size = bytes.len();
+    steps.end(Step::Digest, check_size(size, &settings))?;
+    let digest: [u8; 32] = Sha256::digest(&bytes).into();
+    let component = steps.end(Step::Format, inspect::to_component(bytes))?;
+    let outside = inspect::outside(&component);
+    let outside = steps.end(Step::Format, outside)?;
+    steps.end(
+        Step::Imports,
+        inspect::check_imports(&outside, name, &settings),
+    )?;
+    let exported = steps.end(Step::Exports, exports(&outside))?;
+
+    let compiled = compile(engine.clone(), cache, digest, component).await;
+    let (component, cached) = steps.end(Step::Compile, compiled)?;
+    steps.report.cached = cached;
+    let linked = imports::linker(engine.wasmtime(), &settings).and_then(|linker| {
+        let pre = linker.instantiate_pre(&component)?;
+        let exports = Exports::find(&pre, &exported)?;
+        Ok((pre, exports))
+    });
+    let (pre, exports) = steps.end(Step::Link, linked.map_err(mismatch))?;
+
+    let plugin: Arc<str> = name.into();
+    let log = PluginLog::new(Arc::clone(&plugin), number, settings.limits.log_lines);
+    let log = Arc::new(log);
+    let statistics = Arc::new(Statistics::new(name));
+    let pool = Pool::new(
+        engine.clone(),
+        pre,
+        exports,
+        Arc::clone(&settings),
+        Arc::clone(&log),
+        Arc::clone(&statistics),
+    );
+    let made = pool.make(Hook::Describe).await;
+    let made = made.map_err(|error| error.to_string());
+    let (instance, description) = steps.end(Step::Instantiate, made)?;
+    let described = description::check(description, &exported);
+    let described = steps.end(Step::Describe, described)?;
+    let version: Arc<str> = described.version.into();
+    log.set_version(Arc::clone(&version));
+    // The first call finds an instance.
+    pool.keep(instance);
+
+    Ok(Generation {
+        name: plugin,
+        version,
+        number,
+        digest: hex(&digest).into(),
+        size,
+        hooks: described.hooks,
+        handlers: described.handlers,
+        imports: outside.imports,
+        loaded_at: OffsetDateTime::now_utc(),
+        report: steps.report,
+        pool,
+        statistics,
+    })
+}
+
+fn check_settings(engine: &Engine, settings: &PluginSettings) -> Result<(), String> {
+    let limits = &settings.limits;
+    let memory = engine.settings().memory;
+    let tables = Engine::table_elements();
+    if limits.memory > memory {
+        return Err(format!(
+            "`limits.memory` is {} bytes; this server allows {memory}",
+            limits.memory
+        ));
+    }
+    if limits.tables > tables {
+        return Err(format!(
+            "`limits.tables` is {}; this server allows {tables}",
+            limits.tables
+        ));
+    }
+    if limits.instances == 0 || limits.calls_per_instance == 0 {
+        return Err("`limits.instances` and `limits.calls_per_instance` must be 1 or more".into());
+    }
+    Ok(())
+}
+
+fn check_size(size: usize, settings: &PluginSettings) -> Result<(), String> {
+    let limit = settings.limits.component;
+    if size <= limit {
+        return Ok(());
+    }
+    Err(format!(
+        "the file has {size} bytes, more than `limits.component`, which is {limit}; build it in \
+         release mode, strip it, or raise the limit"
+    ))
+}
+
+fn exports(outside: &inspect::Outside) -> Result<Vec<Hook>, String> {
+    if outside.lifts_async {
+        return Err(
+            "it exports async functions, which this server does not run; build it for \
+                    wasm32-wasip2 with plain functions (no `async` in the bindings)"
+                .into(),
+        );
+    }
+    inspect::exported_hooks(outside)
+}
+
+async fn compile(
+    engine: Engine,
+    cache: Option<Arc<CompileCache>>,
+    digest: [u8; 32],
+    bytes: Vec<u8>,
+) -> Result<(Component, bool), String> {
+    let work = move || {
+        let engine = engine.wasmtime();
+        if let Some(component) = cache.as_ref().and_then(|cache| cache.load(engine, &digest)) {
+            return Ok((component, true));
+        }
+        let component =
+            Component::from_binary(engine, &bytes).map_err(|error| format!("{error:#}"))?;
+        if let Some(cache) = cache
+            && let Err(error) = cache.store(engine, &digest, &component)
+        {
+            tracing::warn!("compiled code of a plugin was not cached: {error}");
+        }
+        Ok((component, false))
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(format!("the compiler failed: {error}")))
+}
+
+fn mismatch(error: wasmtime::Error) -> String {
+    format!(
+        "it does not fit this server's interfaces: {error:#}. Build it against the server's `wit/`"
+    )
+}

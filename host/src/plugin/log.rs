@@ -1,0 +1,200 @@
+//! What guests say: `wasi:logging`, stdout and stderr, as lines of the host's log.
+//!
+//! Guests are not trusted with the operator's terminal. A line has no control
+//! characters, at most [`LINE`] bytes, and a generation has a number of lines per second;
+//! what is dropped is counted and said.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use metrics::Counter;
+use parking_lot::Mutex;
+
+mod capture;
+
+pub use capture::Captured;
+
+/// Bytes of one line, before its control characters are escaped.
+const LINE: usize = 1 << 10;
+
+/// Levels of `wasi:logging`, most talkative first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Critical,
+}
+
+/// The log of one generation, shared by its instances.
+pub struct PluginLog {
+    plugin: Arc<str>,
+    generation: u64,
+    version: OnceLock<Arc<str>>,
+    lines_per_second: u32,
+    second: Mutex<Second>,
+    dropped_total: Counter,
+}
+
+/// The second that lines are counted in.
+struct Second {
+    began: Instant,
+    lines: u32,
+    dropped: u64,
+}
+
+impl PluginLog {
+    pub fn new(plugin: Arc<str>, generation: u64, lines_per_second: u32) -> Self {
+        let labelled = plugin.to_string();
+        Self {
+            plugin,
+            generation,
+            version: OnceLock::new(),
+            lines_per_second,
+            second: Mutex::new(Second {
+                began: Instant::now(),
+                lines: 0,
+                dropped: 0,
+            }),
+            dropped_total: metrics::counter!("hookcast_plugin_log_dropped_total", "plugin" => labelled),
+        }
+    }
+
+    /// The plugin's own version, from `describe` on.
+    pub fn version(&self) -> Arc<str> {
+        self.version.get().cloned().unwrap_or_else(|| "".into())
+    }
+
+    pub fn set_version(&self, version: Arc<str>) {
+        // The first `describe` decides; later instances say the same.
+        let _ = self.version.set(version);
+    }
+
+    pub fn plugin(&self) -> &Arc<str> {
+        &self.plugin
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Writes one line, unless this second's lines are used up.
+    pub fn line(&self, level: Level, context: &str, message: &str) {
+        let dropped = {
+            let mut second = self.second.lock();
+            let before = second.roll(Instant::now());
+            if second.lines >= self.lines_per_second {
+                second.dropped += 1;
+                self.dropped_total.increment(1);
+                return;
+            }
+            second.lines += 1;
+            before
+        };
+        if dropped > 0 {
+            self.emit(
+                Level::Warn,
+                "",
+                &format!("{dropped} log lines were dropped (`limits.log_lines`)"),
+            );
+        }
+        self.emit(level, &printable(context), &printable(message));
+    }
+
+    fn emit(&self, level: Level, context: &str, message: &str) {
+        // tracing wants its levels as constants, hence the macro.
+        macro_rules! emit {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "hookcast::plugin",
+                    plugin = %self.plugin,
+                    version = %self.version.get().map_or("", |version| version),
+                    generation = self.generation,
+                    context,
+                    "{message}"
+                )
+            };
+        }
+        match level {
+            Level::Trace => emit!(trace),
+            Level::Debug => emit!(debug),
+            Level::Info => emit!(info),
+            Level::Warn => emit!(warn),
+            Level::Error | Level::Critical => emit!(error),
+        }
+    }
+}
+
+impl Second {
+    /// Begins a new second when this one is over; returns what the last one dropped.
+    fn roll(&mut self, now: Instant) -> u64 {
+        if now.duration_since(self.began) < Duration::from_secs(1) {
+            return 0;
+        }
+        self.began = now;
+        self.lines = 0;
+        std::mem::take(&mut self.dropped)
+    }
+}
+
+/// The text as it may be printed: cut to [`LINE`] bytes, control characters escaped, and
+/// with them those that turn the direction of writing.
+pub fn printable(text: &str) -> String {
+    let cut = text.floor_char_boundary(LINE);
+    let mut line = String::with_capacity(cut + 3);
+    for c in text[..cut].chars() {
+        match c {
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            '\t' => line.push_str("\\t"),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' => {
+                let _ = write!(line, "\\u{{{:x}}}", u32::from(c));
+            }
+            c if c.is_control() => {
+                let _ = write!(line, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => line.push(c),
+        }
+    }
+    if cut < text.len() {
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_and_other_scripts_kept() {
+        assert_eq!(
+            printable("größer 字\u{1b}[31mred\r\n"),
+            "größer 字\\u{1b}[31mred\\r\\n"
+        );
+        assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn long_lines_are_cut_between_characters() {
+        let line = printable(&"ä".repeat(LINE));
+        assert_eq!(line.chars().count(), LINE / 2 + 1);
+        assert!(line.ends_with('…'));
+    }
+
+    #[test]
+    fn lines_beyond_the_limit_are_counted() {
+        let log = PluginLog::new("p".into(), 1, 2);
+        for _ in 0..5 {
+            log.line(Level::Info, "", "again");
+        }
+        let mut second = log.second.lock();
+        assert_eq!((second.lines, second.dropped), (2, 3));
+        let later = second.began + Duration::from_secs(2);
+        assert_eq!(second.roll(later), 3);
+        assert_eq!((second.lines, second.dropped), (0, 0));
+    }
+}

@@ -1,0 +1,203 @@
+//! Instances of one generation: made, lent to a call, taken back or thrown away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use wasmtime::Store;
+use wasmtime::component::InstancePre;
+
+use super::bindings::exports::hookcast::plugin::describe::Description;
+use super::deadline::{RunClock, WallReached, within};
+use super::engine::Engine;
+use super::error::{HookError, Place};
+use super::hook::Hook;
+use super::instance::{Exports, Instance};
+use super::log::PluginLog;
+use super::settings::{Isolation, PluginSettings};
+use super::state::{State, tick};
+use super::statistics::Statistics;
+
+/// How long a call waits for one of its generation's instances before the sender is told
+/// that the server is busy.
+const QUEUE_WAIT: Duration = Duration::from_secs(5);
+
+/// Least bytes that a guest may hand to the host in one call or return.
+const TRANSFER: usize = 2 << 20;
+
+pub struct Pool {
+    engine: Engine,
+    pre: InstancePre<State>,
+    exports: Exports,
+    settings: Arc<PluginSettings>,
+    log: Arc<PluginLog>,
+    statistics: Arc<Statistics>,
+    /// Memories an instance takes of the engine's pool.
+    memories: u32,
+    permits: Semaphore,
+    /// Instances that wait for a call. Last in, first out: the last one is in the caches.
+    /// A plain mutex, never held across an await.
+    idle: Mutex<Vec<Box<Instance>>>,
+}
+
+/// An instance lent to one call. Dropped, it takes the instance with it: that is what
+/// becomes of it after an error or when the call's future is dropped.
+pub struct Lease<'a> {
+    pub instance: Box<Instance>,
+    pool: &'a Pool,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Pool {
+    pub fn new(
+        engine: Engine,
+        pre: InstancePre<State>,
+        exports: Exports,
+        settings: Arc<PluginSettings>,
+        log: Arc<PluginLog>,
+        statistics: Arc<Statistics>,
+    ) -> Self {
+        Self {
+            memories: Engine::slots_of(pre.component()),
+            permits: Semaphore::new(settings.limits.instances),
+            idle: Mutex::new(Vec::new()),
+            engine,
+            pre,
+            exports,
+            settings,
+            log,
+            statistics,
+        }
+    }
+
+    pub fn settings(&self) -> &PluginSettings {
+        &self.settings
+    }
+
+    pub fn shared_settings(&self) -> Arc<PluginSettings> {
+        Arc::clone(&self.settings)
+    }
+
+    /// Lends an instance, making one if none is idle. Waits while all are busy.
+    pub async fn lend(&self, hook: Hook) -> Result<Lease<'_>, HookError> {
+        let permit = match self.permits.try_acquire() {
+            Ok(permit) => permit,
+            Err(_) => self.queue(hook).await?,
+        };
+        let idle = self.idle.lock().pop();
+        let instance = match idle {
+            Some(instance) => instance,
+            None => self.make(hook).await?.0,
+        };
+        Ok(Lease {
+            instance,
+            pool: self,
+            _permit: permit,
+        })
+    }
+
+    async fn queue(&self, hook: Hook) -> Result<SemaphorePermit<'_>, HookError> {
+        match tokio::time::timeout(QUEUE_WAIT, self.permits.acquire()).await {
+            Ok(permit) => Ok(permit.expect("the permits of a generation are never closed")),
+            Err(_) => Err(HookError::Unavailable {
+                place: Box::new(self.place(hook)),
+                problem: format!(
+                    "all {} instances were busy for {QUEUE_WAIT:?}; make the plugin faster or \
+                     raise `limits.instances`",
+                    self.settings.limits.instances
+                ),
+            }),
+        }
+    }
+
+    /// Makes an instance and asks it what it is. `hook` is what it is made for.
+    pub async fn make(&self, hook: Hook) -> Result<(Box<Instance>, Description), HookError> {
+        let limits = &self.settings.limits;
+        let slots = self.engine.slots(self.memories);
+        let slots = tokio::time::timeout(limits.wall, slots)
+            .await
+            .map_err(|_| {
+                let all = self.engine.settings().instances;
+                HookError::Unavailable {
+                    place: Box::new(self.place(hook)),
+                    problem: format!(
+                        "no room for another instance: all {all} of the server are in use. Raise \
+                     the server's number of plugin instances, or lower `limits.instances`"
+                    ),
+                }
+            })?;
+
+        let clock = Arc::new(RunClock::new());
+        let state = State::new(
+            Arc::clone(&self.settings),
+            Arc::clone(&self.log),
+            Arc::clone(&clock),
+        );
+        let mut store = Store::new(self.engine.wasmtime(), state);
+        store.limiter(|state| &mut state.usage);
+        store.epoch_deadline_callback(tick);
+        store.set_epoch_deadline(1);
+        store.set_hostcall_fuel(limits.output.saturating_mul(2).max(TRANSFER));
+
+        let made = within(&clock, limits.init, limits.wall, async {
+            let instance = self.pre.instantiate_async(&mut store).await?;
+            let guest = self.exports.load(&mut store, &instance)?;
+            let description = guest.describe.call_describe(&mut store).await?;
+            wasmtime::Result::Ok((guest, description))
+        });
+        let error = match made.await {
+            Ok(Ok((guest, description))) => {
+                store.data().captured.flush();
+                self.statistics
+                    .returned(Hook::Describe, clock.took(), false);
+                return Ok((Box::new(Instance::new(store, guest, slots)), description));
+            }
+            Ok(Err(error)) => {
+                store.data().captured.flush();
+                let words = store.data().captured.last_words();
+                let place = self.place(Hook::Describe);
+                HookError::from_wasmtime(place, &error, (limits.init, "limits.init"), words)
+            }
+            Err(WallReached) => self.wall_reached(Hook::Describe),
+        };
+        if let Some(kind) = error.kind() {
+            self.statistics.failed(Hook::Describe, clock.took(), kind);
+        }
+        Err(error)
+    }
+
+    /// Keeps an instance for later calls.
+    pub fn keep(&self, mut instance: Box<Instance>) {
+        instance.calls += 1;
+        let limits = &self.settings.limits;
+        if self.settings.isolation == Isolation::Warm && instance.calls < limits.calls_per_instance
+        {
+            self.idle.lock().push(instance);
+        }
+    }
+
+    pub fn wall_reached(&self, hook: Hook) -> HookError {
+        HookError::Timeout {
+            place: Box::new(self.place(hook)),
+            limit: self.settings.limits.wall,
+            setting: "limits.wall",
+        }
+    }
+
+    pub fn place(&self, hook: Hook) -> Place {
+        Place {
+            plugin: Arc::clone(self.log.plugin()),
+            version: self.log.version(),
+            generation: self.log.generation(),
+            hook,
+        }
+    }
+}
+
+impl Lease<'_> {
+    /// Gives the instance back for later calls.
+    pub fn give_back(self) {
+        self.pool.keep(self.instance);
+    }
+}

@@ -1,0 +1,374 @@
+//! The plugins of this server: which file, and which generation of it is current.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwapOption;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{OwnedMutexGuard, watch};
+
+use super::cache::CompileCache;
+use super::engine::Engine;
+use super::generation::Generation;
+use super::load::{LoadError, Step, check_name, load};
+use super::settings::PluginSettings;
+
+mod file;
+mod info;
+
+pub use info::{Changes, Failure, GenerationInfo, PluginInfo};
+
+/// All plugins. Shared behind an `Arc`; every method takes `&self`.
+pub struct Plugins {
+    engine: Engine,
+    folder: PathBuf,
+    cache: Option<Arc<CompileCache>>,
+    settings: RwLock<BTreeMap<String, Arc<PluginSettings>>>,
+    slots: RwLock<BTreeMap<String, Arc<Slot>>>,
+    /// The last generation number given out.
+    numbers: AtomicU64,
+    swapped: watch::Sender<u64>,
+}
+
+/// One name.
+struct Slot {
+    name: Arc<str>,
+    current: ArcSwapOption<Generation>,
+    /// Held while a candidate is loaded and until it is activated or dropped, so that
+    /// reloads of one name come one after the other. An async mutex: loading waits for
+    /// the compiler. Nothing that serves messages takes it.
+    loading: Arc<tokio::sync::Mutex<()>>,
+    /// Why the last attempt to load failed; none when it did not.
+    failure: Mutex<Option<LoadError>>,
+}
+
+/// A way to the current generation of one plugin, without a look-up by name. Stays valid
+/// through swaps; endpoints keep one for each of their plugins.
+#[derive(Clone)]
+pub struct PluginHandle(Arc<Slot>);
+
+impl PluginHandle {
+    pub fn name(&self) -> &Arc<str> {
+        &self.0.name
+    }
+
+    /// The current generation. Take it once for a message and judge all of it with that.
+    /// None when the plugin never loaded or was deleted.
+    pub fn current(&self) -> Option<Arc<Generation>> {
+        self.0.current.load_full()
+    }
+}
+
+/// A generation that loaded fine and is not current yet. Its name can't be reloaded by
+/// anyone else until it is activated or dropped.
+pub struct Candidate {
+    generation: Arc<Generation>,
+    slot: Arc<Slot>,
+    _loading: OwnedMutexGuard<()>,
+}
+
+impl Candidate {
+    pub fn generation(&self) -> &Arc<Generation> {
+        &self.generation
+    }
+
+    /// What activating it would change.
+    pub fn changes(&self) -> Changes {
+        Changes::between(self.slot.current.load().as_deref(), &self.generation)
+    }
+}
+
+/// A request about plugins that was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The old generation, if there was one, goes on serving.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("there is no plugin `{name}`; there are {known}")]
+    Unknown { name: String, known: String },
+    #[error(
+        "plugin `{name}` is used by {users} and can't be deleted; take it out of `plugins` there \
+         and reload the config"
+    )]
+    InUse { name: String, users: String },
+    #[error("can't {what} {}: {error}", path.display())]
+    File {
+        what: &'static str,
+        path: PathBuf,
+        error: io::Error,
+    },
+}
+
+impl Plugins {
+    /// No plugin is loaded yet; `settings` are those of `[plugins.NAME]`.
+    pub fn new(
+        engine: Engine,
+        folder: impl Into<PathBuf>,
+        cache: Option<CompileCache>,
+        settings: BTreeMap<String, PluginSettings>,
+    ) -> Self {
+        let settings = settings
+            .into_iter()
+            .map(|(name, settings)| (name, Arc::new(settings)));
+        Self {
+            engine,
+            folder: folder.into(),
+            cache: cache.map(Arc::new),
+            settings: RwLock::new(settings.collect()),
+            slots: RwLock::default(),
+            numbers: AtomicU64::new(0),
+            swapped: watch::Sender::new(0),
+        }
+    }
+
+    /// The folder plugins are in, each as `NAME.wasm`.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Loads every `*.wasm` of the folder, one after the other by name. Files that begin
+    /// with a dot are uploads in progress and are left alone. A plugin that fails is in
+    /// the answer and in [`Plugins::list`]; the others load.
+    pub async fn load_folder(
+        &self,
+    ) -> Result<Vec<Result<Arc<Generation>, LoadError>>, RegistryError> {
+        let names = file::names(&self.folder).map_err(|error| RegistryError::File {
+            what: "read the plugins folder",
+            path: self.folder.clone(),
+            error,
+        })?;
+        let mut results = Vec::with_capacity(names.len());
+        for name in names {
+            let loaded = self.candidate(&name, None).await;
+            results.push(loaded.map(|candidate| self.activate(candidate)));
+        }
+        Ok(results)
+    }
+
+    /// The way to a plugin; none when there is no plugin of this name.
+    pub fn handle(&self, name: &str) -> Option<PluginHandle> {
+        self.slots.read().get(name).cloned().map(PluginHandle)
+    }
+
+    /// What there is to know of one plugin.
+    pub fn get(&self, name: &str) -> Option<PluginInfo> {
+        let slot = self.slots.read().get(name).cloned()?;
+        Some(PluginInfo::of(&slot))
+    }
+
+    /// The same of all, by name.
+    pub fn list(&self) -> Vec<PluginInfo> {
+        let slots: Vec<_> = self.slots.read().values().cloned().collect();
+        slots.iter().map(|slot| PluginInfo::of(slot)).collect()
+    }
+
+    /// Changes with every swap and deletion, after it has happened. The value only says
+    /// that something is new: look at the handles.
+    pub fn swaps(&self) -> watch::Receiver<u64> {
+        self.swapped.subscribe()
+    }
+
+    /// Loads the plugin's file again, with new settings or those it has. Activating
+    /// candidates of several plugins together applies a changed config; make them in the
+    /// order of their names, or two such callers may wait for each other.
+    pub async fn candidate(
+        &self,
+        name: &str,
+        settings: Option<PluginSettings>,
+    ) -> Result<Candidate, LoadError> {
+        let (slot, loading) = self.lock(name).await?;
+        let settings = settings.map_or_else(|| self.settings(name), Arc::new);
+        let result = file::read(&self.folder, name, settings.limits.component).await;
+        let result = match result {
+            Ok(bytes) => self.load(name, bytes, settings).await,
+            Err(error) => Err(error),
+        };
+        self.judged(slot, loading, result)
+    }
+
+    /// Makes a candidate current. Messages whose judging began before keep the old
+    /// generation, which is dropped after the last of them.
+    pub fn activate(&self, candidate: Candidate) -> Arc<Generation> {
+        let Candidate {
+            generation,
+            slot,
+            _loading,
+        } = candidate;
+        let name = slot.name.to_string();
+        let settings = generation.pool.shared_settings();
+        self.settings.write().insert(name.clone(), settings);
+        self.slots
+            .write()
+            .entry(name)
+            .or_insert_with(|| Arc::clone(&slot));
+        slot.current.store(Some(Arc::clone(&generation)));
+        tracing::info!(
+            plugin = %generation.name(), version = %generation.version(),
+            generation = generation.number(), took = ?generation.report().total(),
+            "plugin is live"
+        );
+        self.notify();
+        generation
+    }
+
+    /// Loads the plugin's file again and makes it current; on failure the old generation
+    /// goes on serving.
+    pub async fn reload(&self, name: &str) -> Result<(Arc<Generation>, Changes), RegistryError> {
+        if self.handle(name).is_none() && !file::exists(&self.folder, name) {
+            return Err(self.unknown(name));
+        }
+        let candidate = self.candidate(name, None).await?;
+        let changes = candidate.changes();
+        Ok((self.activate(candidate), changes))
+    }
+
+    /// Takes an uploaded plugin: loads it, then writes it to the folder, then makes it
+    /// current. When any of that fails the old file and the old generation stay.
+    pub async fn put(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<(Arc<Generation>, Changes), RegistryError> {
+        let (slot, loading) = self.lock(name).await?;
+        let result = self.load(name, bytes.clone(), self.settings(name)).await;
+        let result = match result {
+            Ok(generation) => file::write(&self.folder, name, bytes)
+                .await
+                .map(|()| generation),
+            Err(error) => Err(error),
+        };
+        let candidate = self.judged(slot, loading, result)?;
+        let changes = candidate.changes();
+        Ok((self.activate(candidate), changes))
+    }
+
+    /// Deletes a plugin and its file. `users` names the endpoints that use it; it is
+    /// asked while nobody can load the plugin.
+    pub async fn delete(
+        &self,
+        name: &str,
+        users: impl FnOnce() -> Vec<String>,
+    ) -> Result<(), RegistryError> {
+        let (slot, _loading) = self.lock(name).await?;
+        if self.handle(name).is_none() {
+            return Err(self.unknown(name));
+        }
+        let users = users();
+        if !users.is_empty() {
+            return Err(RegistryError::InUse {
+                name: name.to_owned(),
+                users: users.join(", "),
+            });
+        }
+        file::remove(&self.folder, name)
+            .await
+            .map_err(|(path, error)| RegistryError::File {
+                what: "delete",
+                path,
+                error,
+            })?;
+        self.slots.write().remove(name);
+        slot.current.store(None);
+        self.notify();
+        Ok(())
+    }
+
+    /// The settings that a reload of this plugin would use.
+    fn settings(&self, name: &str) -> Arc<PluginSettings> {
+        self.settings.read().get(name).cloned().unwrap_or_default()
+    }
+
+    async fn lock(&self, name: &str) -> Result<(Arc<Slot>, OwnedMutexGuard<()>), LoadError> {
+        check_name(name)?;
+        loop {
+            let slot = self.slots.read().get(name).cloned();
+            let slot = slot.unwrap_or_else(|| self.new_slot(name));
+            let loading = Arc::clone(&slot.loading).lock_owned().await;
+            // It may have been deleted while we waited; then the name has no slot, or
+            // another one.
+            let now = self.slots.read().get(name).cloned();
+            match now {
+                Some(now) if !Arc::ptr_eq(&now, &slot) => {}
+                _ => return Ok((slot, loading)),
+            }
+        }
+    }
+
+    fn new_slot(&self, name: &str) -> Arc<Slot> {
+        Arc::new(Slot {
+            name: name.into(),
+            current: ArcSwapOption::empty(),
+            loading: Arc::default(),
+            failure: Mutex::new(None),
+        })
+    }
+
+    async fn load(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+        settings: Arc<PluginSettings>,
+    ) -> Result<Generation, LoadError> {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+        load(
+            &self.engine,
+            self.cache.clone(),
+            number,
+            name,
+            bytes,
+            settings,
+        )
+        .await
+    }
+
+    /// Turns the result of loading into a candidate, or notes the failure.
+    fn judged(
+        &self,
+        slot: Arc<Slot>,
+        loading: OwnedMutexGuard<()>,
+        result: Result<Generation, LoadError>,
+    ) -> Result<Candidate, LoadError> {
+        *slot.failure.lock() = result.as_ref().err().cloned();
+        match result {
+            Ok(generation) => Ok(Candidate {
+                generation: Arc::new(generation),
+                slot,
+                _loading: loading,
+            }),
+            Err(error) => {
+                tracing::warn!("{error}");
+                // A file of the folder that never loaded is listed with its failure; an
+                // upload that failed left no file and is not.
+                if file::exists(&self.folder, &slot.name) {
+                    let name = slot.name.to_string();
+                    self.slots.write().entry(name).or_insert(slot);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn unknown(&self, name: &str) -> RegistryError {
+        let known = super::inspect::listed(self.slots.read().keys().map(String::as_str));
+        RegistryError::Unknown {
+            name: super::log::printable(name),
+            known,
+        }
+    }
+
+    fn notify(&self) {
+        self.swapped.send_modify(|swaps| *swaps += 1);
+    }
+}
+
+/// A failure of the plugin's file.
+fn file_error(name: &str, step: Step, problem: String) -> LoadError {
+    LoadError {
+        plugin: name.to_owned(),
+        step,
+        problem,
+    }
+}

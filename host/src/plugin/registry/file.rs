@@ -1,0 +1,91 @@
+//! Files of the plugins folder. A plugin is `NAME.wasm`; half-written ones have another
+//! name and become it by rename.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::file_error;
+use crate::plugin::load::{LoadError, Step};
+
+fn path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.wasm"))
+}
+
+pub fn exists(folder: &Path, name: &str) -> bool {
+    super::check_name(name).is_ok() && path(folder, name).is_file()
+}
+
+/// Names of the folder's plugins, sorted.
+pub fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let file = entry?.file_name();
+        let file = file.to_string_lossy();
+        if let Some(name) = file
+            .strip_suffix(".wasm")
+            .filter(|name| !name.starts_with('.'))
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Reads a plugin, one byte more than `limit` at most: what is too large is refused by
+/// its size, whatever the file grows to meanwhile.
+pub async fn read(folder: &Path, name: &str, limit: usize) -> Result<Vec<u8>, LoadError> {
+    let path = path(folder, name);
+    let shown = path.display().to_string();
+    let read = move || {
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        File::open(&path)?.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    blocking(read)
+        .await
+        .map_err(|error| file_error(name, Step::Read, format!("can't read {shown}: {error}")))
+}
+
+/// Writes a plugin, whole or not at all: it is on disk before it gets its name.
+pub async fn write(folder: &Path, name: &str, bytes: Vec<u8>) -> Result<(), LoadError> {
+    let target = path(folder, name);
+    let shown = target.display().to_string();
+    let temporary = folder.join(format!(".{name}.{:016x}.tmp", rand::random::<u64>()));
+    let folder = folder.to_owned();
+    let write = move || {
+        let written = File::create_new(&temporary)
+            .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
+            .and_then(|()| std::fs::rename(&temporary, &target))
+            .and_then(|()| File::open(&folder)?.sync_all());
+        if written.is_err() {
+            // The first error is the one to tell.
+            let _ = std::fs::remove_file(&temporary);
+        }
+        written
+    };
+    blocking(write).await.map_err(|error| {
+        let problem = format!("it is fine, but can't be written to {shown}: {error}");
+        file_error(name, Step::Write, problem)
+    })
+}
+
+/// Removes a plugin; one that is not there is removed.
+pub async fn remove(folder: &Path, name: &str) -> Result<(), (PathBuf, io::Error)> {
+    let path = path(folder, name);
+    let removed = path.clone();
+    match blocking(move || std::fs::remove_file(removed)).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err((path, error)),
+        _ => Ok(()),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
+}

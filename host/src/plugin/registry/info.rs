@@ -1,0 +1,138 @@
+//! What the admin API says about plugins.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::Slot;
+use crate::plugin::generation::{Generation, Handler};
+use crate::plugin::hook::Hook;
+use crate::plugin::load::{LoadError, LoadReport};
+use crate::plugin::settings::{Grant, Isolation};
+use crate::plugin::statistics::HookFigures;
+
+/// One plugin.
+#[derive(Debug, Clone, Serialize)]
+pub struct PluginInfo {
+    pub name: String,
+    /// The generation that serves; none when the plugin never loaded.
+    pub current: Option<GenerationInfo>,
+    /// Why the last attempt to load it failed; none when it did not.
+    pub failure: Option<Failure>,
+}
+
+/// One generation.
+#[derive(Debug, Clone, Serialize)]
+pub struct GenerationInfo {
+    pub generation: u64,
+    pub version: String,
+    /// SHA-256 of the file.
+    pub digest: String,
+    /// Bytes of the file.
+    pub size: usize,
+    pub hooks: Vec<Hook>,
+    pub handlers: Vec<Handler>,
+    pub imports: Vec<String>,
+    pub grants: Vec<Grant>,
+    pub isolation: Isolation,
+    /// UTC, RFC 3339.
+    pub loaded_at: String,
+    pub load: LoadReport,
+    /// Calls and errors of each hook since it was loaded.
+    pub figures: Vec<HookFigures>,
+}
+
+/// A load that failed, in words and by its step.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failure {
+    #[serde(flatten)]
+    pub error: LoadError,
+    pub message: String,
+}
+
+/// What a new generation has or lacks compared with the one before.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Changes {
+    /// None when there was no generation before.
+    pub previous: Option<u64>,
+    /// The file is another one; false when only settings changed, or nothing.
+    pub file_changed: bool,
+    pub hooks_added: Vec<Hook>,
+    pub hooks_removed: Vec<Hook>,
+    pub handlers_added: Vec<String>,
+    pub handlers_removed: Vec<String>,
+    /// Interfaces it imports: what it can do.
+    pub imports_added: Vec<String>,
+    pub imports_removed: Vec<String>,
+}
+
+impl PluginInfo {
+    pub(super) fn of(slot: &Slot) -> Self {
+        let failure = slot.failure.lock().clone();
+        Self {
+            name: slot.name.to_string(),
+            current: slot.current.load().as_deref().map(GenerationInfo::of),
+            failure: failure.map(|error| Failure {
+                message: error.to_string(),
+                error,
+            }),
+        }
+    }
+}
+
+impl GenerationInfo {
+    /// The facts of a generation.
+    pub fn of(generation: &Generation) -> Self {
+        let settings = generation.settings();
+        let loaded_at: OffsetDateTime = generation.loaded_at();
+        Self {
+            generation: generation.number(),
+            version: generation.version().to_string(),
+            digest: generation.digest().to_string(),
+            size: generation.size,
+            hooks: generation.hooks().to_vec(),
+            handlers: generation.handlers().to_vec(),
+            imports: generation.imports.clone(),
+            grants: settings.grants.clone(),
+            isolation: settings.isolation,
+            // It fails for years beyond 9999 only.
+            loaded_at: loaded_at.format(&Rfc3339).unwrap_or_default(),
+            load: generation.report().clone(),
+            figures: generation.figures(),
+        }
+    }
+}
+
+impl Changes {
+    pub(super) fn between(old: Option<&Generation>, new: &Generation) -> Self {
+        let types = |generation: &Generation| {
+            let types = generation.handlers().iter();
+            types
+                .map(|handler| handler.message_type.clone())
+                .collect::<Vec<_>>()
+        };
+        let old_types = old.map(types).unwrap_or_default();
+        let new_types = types(new);
+        let old_hooks = old.map(|old| old.hooks().to_vec()).unwrap_or_default();
+        let old_imports = old.map(|old| old.imports.clone()).unwrap_or_default();
+        Self {
+            previous: old.map(Generation::number),
+            file_changed: old.is_none_or(|old| old.digest() != new.digest()),
+            hooks_added: missing(new.hooks(), &old_hooks),
+            hooks_removed: missing(&old_hooks, new.hooks()),
+            handlers_added: missing(&new_types, &old_types),
+            handlers_removed: missing(&old_types, &new_types),
+            imports_added: missing(&new.imports, &old_imports),
+            imports_removed: missing(&old_imports, &new.imports),
+        }
+    }
+}
+
+/// What is in `these` and not in `those`.
+fn missing<T: Clone + PartialEq>(these: &[T], those: &[T]) -> Vec<T> {
+    these
+        .iter()
+        .filter(|item| !those.contains(item))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,72 @@
+//! What host functions may ask of the endpoint and of the connection behind a call.
+
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+
+use crate::id::ConnectionId;
+use crate::row::RowWrite;
+
+/// The endpoint and the connection, as a hook sees them through `context`, `groups` and
+/// `rows`.
+///
+/// Methods answer from what is committed: the effects of the current call are not
+/// visible to it. The plain ones run on the guest's stack while its deadline ticks and
+/// must not block; those that reach the database return a future.
+pub trait Surroundings: Send + Sync {
+    /// The query string in force: each key with its values, in order.
+    fn args(&self) -> Vec<(String, Vec<String>)>;
+    /// Parameters of the endpoint's path.
+    fn path_parameters(&self) -> Vec<(String, String)>;
+    /// Request headers of the handshake, names in lower case, without cookies and
+    /// authorization.
+    fn headers(&self) -> Vec<(String, String)>;
+    /// The user as the text of a JSON object; none for anonymous connections.
+    fn user(&self) -> Option<String>;
+    /// The session as the text of a JSON object.
+    fn session(&self) -> Option<String>;
+    /// Groups the connection is in, sorted.
+    fn groups(&self) -> Vec<String>;
+    /// What `connect` kept with the connection, as JSON text.
+    fn metadata(&self) -> Option<String>;
+
+    /// Connections in a group, at most `limit`.
+    fn members(&self, group: &str, limit: usize) -> Vec<ConnectionId>;
+    /// Number of connections in a group.
+    fn count(&self, group: &str) -> u32;
+
+    /// Makes the typed row of a plugin's insert. The id is assigned here, so that the
+    /// plugin knows it before the commit.
+    fn insert(
+        &self,
+        row: Map<String, Value>,
+    ) -> BoxFuture<'_, Result<(String, RowWrite), HostError>>;
+    /// Reads the stored row with the `id` in `row` and makes the change of it.
+    fn update(&self, row: Map<String, Value>) -> BoxFuture<'_, Result<RowWrite, HostError>>;
+    /// Reads the stored row with this id and makes its deletion.
+    fn delete(&self, id: String) -> BoxFuture<'_, Result<RowWrite, HostError>>;
+    /// Committed rows that pass the filter, each as the text of a JSON object, at most
+    /// `limit`.
+    fn select(
+        &self,
+        filter: Vec<(String, Vec<String>)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<String>, HostError>>;
+}
+
+/// A host function refused; the guest gets it as the WIT record `error`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostError {
+    /// `invalid`, `denied`, `limit`, `not_found` or `unavailable`.
+    pub code: &'static str,
+    /// What was wrong and what to do about it, for the plugin's author.
+    pub message: String,
+}
+
+impl HostError {
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
