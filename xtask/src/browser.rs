@@ -7,7 +7,7 @@ use std::{env, fs};
 use anyhow::Result;
 
 use crate::summary::Summary;
-use crate::{guests, process, test, workspace};
+use crate::{guests, process, workspace};
 
 const NAME: &str = "tests in a browser";
 /// As tests/browser/page.test.js looks for it.
@@ -15,8 +15,8 @@ const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 pub fn run() -> ExitCode {
     let mut summary = Summary::default();
-    if test::build_guests(&mut summary) {
-        self::test(&mut summary);
+    if crate::test::build_guests(&mut summary) {
+        test(&mut summary);
     }
     summary.finish()
 }

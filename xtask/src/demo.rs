@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::{CommandExt as _, parent_id};
 use std::path::PathBuf;
 use std::process::Command;
@@ -25,10 +25,12 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    let port = args.port.unwrap_or(PORT);
+    is_free(port)?;
+    is_free(port + 1)?;
     plugins::build()?;
     process::run(&mut process::cargo(workspace::BUILD_HOOKCAST))?;
 
-    let port = args.port.unwrap_or(PORT);
     let config = match args.port {
         None => config(),
         Some(port) => config_on(port)?,
@@ -78,6 +80,16 @@ fn listen_on(config: &str, port: u16) -> Option<String> {
 
 fn address(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// Asked before anything is built, and before another server's answer is taken for ours.
+fn is_free(port: u16) -> Result<()> {
+    TcpListener::bind(address(port)).map(drop).with_context(|| {
+        format!(
+            "can't listen on {}; stop what does, or choose another --port",
+            address(port)
+        )
+    })
 }
 
 fn random_token() -> Result<String> {
