@@ -32,12 +32,20 @@ pub use token::Token;
 const UPLOAD_LIMIT: usize = 64 << 20;
 
 /// Serves operators until the server stops.
-pub async fn serve(app: Arc<App>, listener: TcpListener, token: Token, mut stop: watch::Receiver<bool>) {
+pub async fn serve(
+    app: Arc<App>,
+    listener: TcpListener,
+    token: Token,
+    mut stop: watch::Receiver<bool>,
+) {
     let router = router(app, token);
     let stopped = async move {
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+    if let Err(error) = axum::serve(listener, router)
+        .with_graceful_shutdown(stopped)
+        .await
+    {
         tracing::error!(%error, "the admin listener failed");
     }
 }
@@ -45,7 +53,10 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, token: Token, mut stop:
 fn router(app: Arc<App>, token: Token) -> Router {
     let guarded = Router::new()
         .route("/api/plugins", get(plugins::list))
-        .route("/api/plugins/{name}", get(plugins::show).put(plugins::put).delete(plugins::delete))
+        .route(
+            "/api/plugins/{name}",
+            get(plugins::show).put(plugins::put).delete(plugins::delete),
+        )
         .route("/api/plugins/{name}/reload", post(plugins::reload))
         .route("/api/reload", post(reload_config))
         .route("/api/endpoints", get(endpoints::list))
@@ -55,7 +66,10 @@ fn router(app: Arc<App>, token: Token) -> Router {
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(UPLOAD_LIMIT))
-        .layer(middleware::from_fn_with_state(Arc::new(token), token::check));
+        .layer(middleware::from_fn_with_state(
+            Arc::new(token),
+            token::check,
+        ));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -69,7 +83,10 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     }
     match app.database.readers.acquire().await {
         Ok(_) => (StatusCode::OK, "ready\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer\n",
+        ),
     }
 }
 

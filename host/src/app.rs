@@ -51,7 +51,11 @@ struct Writers {
 
 impl App {
     /// Opens the database and every endpoint; plugins must be loaded already.
-    pub async fn open(config: Config, plugins: Arc<Plugins>, metrics: PrometheusHandle) -> Result<Self> {
+    pub async fn open(
+        config: Config,
+        plugins: Arc<Plugins>,
+        metrics: PrometheusHandle,
+    ) -> Result<Self> {
         let StorageUrl::Sqlite(path) = &config.storage.url;
         let database = open::open(path).await?;
         let writers = Writers::start(path, config.storage.group_limit)?;
@@ -68,10 +72,15 @@ impl App {
         };
         let mut endpoints = BTreeMap::new();
         for (name, settings) in &config.endpoints {
-            let chain = app.chain(settings).with_context(|| format!("endpoint `{name}`"))?;
-            endpoints.insert(name.clone(), app.open_endpoint(name, settings, chain).await?);
+            let chain = app
+                .chain(settings)
+                .with_context(|| format!("endpoint `{name}`"))?;
+            endpoints.insert(
+                name.clone(),
+                app.open_endpoint(name, settings, chain).await?,
+            );
         }
-        app.routes.store(Arc::new(Routes::new(endpoints)?));
+        app.routes.store(Arc::new(Routes::new(endpoints, &config)?));
         Ok(app)
     }
 
@@ -85,6 +94,16 @@ impl App {
 
     /// Exchanges config and routes; for `reload`.
     pub fn replace(&self, config: Config, routes: Routes) {
+        let (old, new) = (
+            self.config().server.max_connections,
+            config.server.max_connections,
+        );
+        if new >= old {
+            self.slots.add_permits(new - old);
+        } else {
+            // Those in use become fewer as connections end only at the next restart.
+            self.slots.forget_permits(old - new);
+        }
         self.config.store(Arc::new(config));
         self.routes.store(Arc::new(routes));
     }
@@ -92,7 +111,10 @@ impl App {
     /// The endpoint's plugins as they are loaded now.
     pub fn chain(&self, settings: &EndpointConfig) -> Result<Chain> {
         let generations = settings.plugins.iter().map(|name| {
-            self.plugins.current(name).with_context(|| format!("plugin `{name}` is not loaded"))
+            self.plugins
+                .handle(name)
+                .and_then(|plugin| plugin.current())
+                .with_context(|| format!("plugin `{name}` is not loaded"))
         });
         let generations = generations.collect::<Result<Vec<_>>>()?;
         Chain::new(generations).map_err(anyhow::Error::msg)
@@ -126,7 +148,9 @@ impl App {
             ring: Ring::new(settings.ring, opened.head),
             hub,
         });
-        let storage = (!ephemeral).then(|| SqliteReader { pool: self.database.readers.clone() });
+        let storage = (!ephemeral).then(|| SqliteReader {
+            pool: self.database.readers.clone(),
+        });
         let table = settings.table.clone().map(Arc::new);
         let encoder = Arc::new(Encoder {
             dialect: Arc::new(Gramex),
@@ -135,17 +159,30 @@ impl App {
         });
         let groups = Arc::new(Groups::default());
         let admission = Arc::new(Semaphore::new(ADMISSION));
-        let fan_out = Hub::new(log.clone(), encoder.clone(), groups.clone(), admission.clone());
+        let fan_out = Hub::new(
+            log.clone(),
+            encoder.clone(),
+            groups.clone(),
+            admission.clone(),
+        );
         tokio::spawn(fan_out.run(queue));
         Ok(Arc::new(Endpoint {
             name: name.into(),
             dialect: encoder.dialect.clone(),
             table,
-            reader: LogReader { log: log.clone(), incarnations: opened.incarnations, storage },
+            reader: LogReader {
+                log: log.clone(),
+                incarnations: opened.incarnations,
+                storage,
+            },
             log,
             encoder,
             groups,
-            sequencer: if ephemeral { self.writers.memory.clone() } else { self.writers.database.clone() },
+            sequencer: if ephemeral {
+                self.writers.memory.clone()
+            } else {
+                self.writers.database.clone()
+            },
             admission,
             chain: ArcSwap::from_pointee(chain),
             settings: ArcSwap::from_pointee(settings.clone()),
@@ -161,7 +198,10 @@ impl App {
         self.writers.memory.stop();
         let threads = std::mem::take(&mut *self.writers.threads.lock());
         let joined = tokio::task::spawn_blocking(|| {
-            threads.into_iter().filter_map(|thread| thread.join().err()).count()
+            threads
+                .into_iter()
+                .filter_map(|thread| thread.join().err())
+                .count()
         });
         if joined.await.unwrap_or(1) > 0 {
             tracing::error!("a writer ended in a panic; the next start recovers the database");
@@ -176,7 +216,11 @@ impl Writers {
             .with_context(|| format!("can't open {} for writing", path.display()))?;
         let (database, one) = Sequencer::start("sqlite", Box::new(appender), group_limit)?;
         let (memory, two) = Sequencer::start("memory", Box::new(MemoryAppender), group_limit)?;
-        Ok(Self { database, memory, threads: parking_lot::Mutex::new(vec![one, two]) })
+        Ok(Self {
+            database,
+            memory,
+            threads: parking_lot::Mutex::new(vec![one, two]),
+        })
     }
 }
 
@@ -193,6 +237,11 @@ impl schema::OpenedLog {
     fn in_memory() -> Self {
         let incarnation = Incarnation::random();
         let incarnations = Incarnations(vec![(incarnation, 1)]);
-        Self { id: 0, head: 0, incarnation, incarnations }
+        Self {
+            id: 0,
+            head: 0,
+            incarnation,
+            incarnations,
+        }
     }
 }

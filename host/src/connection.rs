@@ -89,7 +89,9 @@ impl Connection {
     /// Events it has not been sent, as far as it reads the log; 0 while live.
     pub fn lag(&self) -> u64 {
         let next = self.outbox.next_from_log();
-        next.map_or(0, |next| (self.endpoint.log.ring.head() + 1).saturating_sub(next))
+        next.map_or(0, |next| {
+            (self.endpoint.log.ring.head() + 1).saturating_sub(next)
+        })
     }
 
     /// Tells the client something apart from events.

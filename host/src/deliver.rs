@@ -9,7 +9,7 @@
 mod batch;
 pub mod class;
 pub mod groups;
-mod hub;
+pub mod hub;
 pub mod index;
 pub mod socket;
 
@@ -18,8 +18,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::id::ConnectionId;
-use crate::log::submission::{MessageId, Source};
 use crate::log::Event;
+use crate::log::submission::{MessageId, Source};
 use crate::rejection::Rejection;
 
 pub use class::{ClassKey, Encoder};
@@ -32,24 +32,43 @@ pub use socket::{Offered, Outbox, Slice};
 pub enum Step {
     Event(Arc<Event>),
     /// An answer of the host to one connection.
-    Reply { connection: ConnectionId, reply: Reply },
+    Reply {
+        connection: ConnectionId,
+        reply: Reply,
+    },
     /// JSON text from a plugin to one connection.
-    Push { connection: ConnectionId, json: String },
+    Push {
+        connection: ConnectionId,
+        json: String,
+    },
     Group(GroupChange),
     /// Close a connection after what is buffered for it.
-    Close { connection: ConnectionId, code: u16, reason: String },
+    Close {
+        connection: ConnectionId,
+        code: u16,
+        reason: String,
+    },
 }
 
 /// What became of a message.
 #[derive(Debug)]
 pub enum Reply {
-    Ack { msg_id: String, position: String },
-    Error { msg_id: Option<String>, rejection: Rejection },
+    Ack {
+        msg_id: String,
+        position: String,
+    },
+    Error {
+        msg_id: Option<String>,
+        rejection: Rejection,
+    },
 }
 
 impl Reply {
     pub fn ack(id: &MessageId, position: String) -> Self {
-        Self::Ack { msg_id: id.id.clone(), position }
+        Self::Ack {
+            msg_id: id.id.clone(),
+            position,
+        }
     }
 
     pub fn error(source: &Source, rejection: Rejection) -> Self {
@@ -69,11 +88,22 @@ pub struct Delivery {
 /// The queue into an endpoint's fan-out.
 pub enum HubMessage {
     /// A connection exists: it can be answered, but gets no events yet.
-    Enter { connection: ConnectionId, outbox: Arc<Outbox>, user: Option<Arc<str>> },
+    Enter {
+        connection: ConnectionId,
+        outbox: Arc<Outbox>,
+        user: Option<Arc<str>>,
+    },
     /// Events from offset `next` on, please.
-    Subscribe { connection: ConnectionId, key: Arc<ClassKey>, next: u64, answer: oneshot::Sender<Subscribed> },
+    Subscribe {
+        connection: ConnectionId,
+        key: Arc<ClassKey>,
+        next: u64,
+        answer: oneshot::Sender<Subscribed>,
+    },
     /// The connection is gone.
-    Exit { connection: ConnectionId },
+    Exit {
+        connection: ConnectionId,
+    },
     Deliver(Delivery),
 }
 

@@ -4,8 +4,8 @@ pub mod gramex;
 
 use serde_json::{Map, Value};
 
-use crate::log::{Event, Method};
 use crate::log::submission::Command;
+use crate::log::{Event, Method};
 use crate::rejection::Rejection;
 
 /// A decoded frame.
@@ -31,7 +31,10 @@ pub enum Notice<'a> {
     /// A message was committed.
     Ack { msg_id: &'a str, position: &'a str },
     /// A message, or the subscription itself, was not accepted.
-    Error { msg_id: Option<&'a str>, rejection: &'a Rejection },
+    Error {
+        msg_id: Option<&'a str>,
+        rejection: &'a Rejection,
+    },
     /// The subscriber's position can't be continued; everything follows anew.
     Reset { reason: &'a str, position: &'a str },
     /// History is complete; live events follow.

@@ -80,7 +80,10 @@ impl Endpoint {
 
     pub fn history_limits(&self) -> HistoryLimits {
         let settings = self.settings.load();
-        HistoryLimits { rows: settings.history_rows, bytes: settings.history_size }
+        HistoryLimits {
+            rows: settings.history_rows,
+            bytes: settings.history_size,
+        }
     }
 
     /// Hands a judged message to the sequencer, as soon as there is room.
@@ -129,14 +132,26 @@ impl Chain {
         }
         let judged_by: Vec<_> = generations
             .iter()
-            .map(|one| format!("{}@{}", one.name(), &one.digest()[..12.min(one.digest().len())]))
+            .map(|one| {
+                format!(
+                    "{}@{}",
+                    one.name(),
+                    &one.digest()[..12.min(one.digest().len())]
+                )
+            })
             .collect();
-        Ok(Self { generations, handler_types, judged_by: judged_by.join(" ").into() })
+        Ok(Self {
+            generations,
+            handler_types,
+            judged_by: judged_by.join(" ").into(),
+        })
     }
 
     /// The generations that have a hook, in order.
     pub fn with(&self, hook: Hook) -> impl Iterator<Item = &Arc<Generation>> {
-        self.generations.iter().filter(move |generation| generation.has(hook))
+        self.generations
+            .iter()
+            .filter(move |generation| generation.has(hook))
     }
 
     pub fn has(&self, hook: Hook) -> bool {
@@ -150,7 +165,10 @@ impl Chain {
 
     /// Who handles a message type.
     pub fn handler(&self, message_type: &str) -> Option<&Arc<Generation>> {
-        self.with(Hook::Handlers)
-            .find(|one| one.handlers().iter().any(|handler| handler.message_type == message_type))
+        self.with(Hook::Handlers).find(|one| {
+            one.handlers()
+                .iter()
+                .any(|handler| handler.message_type == message_type)
+        })
     }
 }

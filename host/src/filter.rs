@@ -63,7 +63,10 @@ impl Filter {
                     Rejection::new(code::BAD_FILTER, message)
                 })
             });
-            conditions.push(Condition { column, any_of: any_of.collect::<Result<_, _>>()? });
+            conditions.push(Condition {
+                column,
+                any_of: any_of.collect::<Result<_, _>>()?,
+            });
         }
         // One order for one meaning: equal filters share a class.
         conditions.sort_by_key(|condition| condition.column);
@@ -71,27 +74,44 @@ impl Filter {
     }
 
     pub fn matches(&self, row: &Row) -> bool {
-        self.0.iter().all(|condition| condition.any_of.contains(&row.0[condition.column]))
+        self.0
+            .iter()
+            .all(|condition| condition.any_of.contains(&row.0[condition.column]))
     }
 
     /// As a WHERE clause (empty without conditions) and the values it binds.
-    pub fn to_sql<'a>(&'a self, table: &Table, quote: fn(&str) -> String) -> (String, Vec<&'a Cell>) {
+    pub fn to_sql<'a>(
+        &'a self,
+        table: &Table,
+        quote: fn(&str) -> String,
+    ) -> (String, Vec<&'a Cell>) {
         let clauses: Vec<_> = self
             .0
             .iter()
             .map(|condition| {
                 let marks = vec!["?"; condition.any_of.len()].join(", ");
-                format!("{} IN ({marks})", quote(&table.columns[condition.column].name))
+                format!(
+                    "{} IN ({marks})",
+                    quote(&table.columns[condition.column].name)
+                )
             })
             .collect();
-        let values = self.0.iter().flat_map(|condition| &condition.any_of).collect();
+        let values = self
+            .0
+            .iter()
+            .flat_map(|condition| &condition.any_of)
+            .collect();
         let keyword = if clauses.is_empty() { "" } else { " WHERE " };
         (format!("{keyword}{}", clauses.join(" AND ")), values)
     }
 }
 
 fn names(table: &Table) -> String {
-    let names: Vec<_> = table.columns.iter().map(|column| format!("`{}`", column.name)).collect();
+    let names: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| format!("`{}`", column.name))
+        .collect();
     format!("; its columns are {}", names.join(", "))
 }
 
@@ -103,7 +123,10 @@ impl Hash for Filter {
     fn hash<H: Hasher>(&self, state: &mut H) {
         for condition in &self.0 {
             condition.column.hash(state);
-            condition.any_of.iter().for_each(|cell| CellKey::of(cell).hash(state));
+            condition
+                .any_of
+                .iter()
+                .for_each(|cell| CellKey::of(cell).hash(state));
         }
     }
 }

@@ -17,9 +17,9 @@ use crate::connection::Connection;
 use crate::deliver::{GroupChange, Step};
 use crate::effects::{Effect, Effects};
 use crate::endpoint::{Chain, Endpoint};
+use crate::log::sequencer::now_micros;
 use crate::log::submission::{Command, Draft, Item, Source};
 use crate::log::{Audience, Method, Submission};
-use crate::log::sequencer::now_micros;
 use crate::plugin::{CallContext, HookError};
 use crate::rejection::{Rejection, code};
 use crate::row::{RowWrite, Table};
@@ -55,7 +55,10 @@ pub async fn judge(connection: &Arc<Connection>, source: Source) -> Result<Submi
             let draft = judging.change(*method, message.clone()).await?;
             vec![Item::Event(draft)]
         }
-        Command::Handle { message_type, message } => {
+        Command::Handle {
+            message_type,
+            message,
+        } => {
             let answer = handlers::handle(&mut judging, message_type, message).await?;
             answer.into_iter().collect()
         }
@@ -76,7 +79,13 @@ impl Judging<'_> {
         let message = prepare::prepare(self, method, message).await?;
         let change = self.row_change(method, &message, old)?;
         let sent = modify::modify(self, message, change.as_ref()).await?;
-        Ok(Draft { method: Some(method), audience: Audience::All, exclude_origin: false, change, sent })
+        Ok(Draft {
+            method: Some(method),
+            audience: Audience::All,
+            exclude_origin: false,
+            change,
+            sent,
+        })
     }
 
     /// The row that PUT and DELETE are about.
@@ -88,21 +97,31 @@ impl Judging<'_> {
         if method == Method::Post {
             return Ok(None);
         }
-        let (Some(table), Some(storage)) = (&self.endpoint.table, &self.endpoint.reader.storage) else {
+        let (Some(table), Some(storage)) = (&self.endpoint.table, &self.endpoint.reader.storage)
+        else {
             let text = "this endpoint keeps no rows; only POST makes sense";
             return Err(Rejection::new(code::UNKNOWN_METHOD, text));
         };
-        let id = message.get("id").and_then(serde_json::Value::as_str).unwrap_or("");
+        let id = message
+            .get("id")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or("");
         if id.is_empty() {
             let text = format!("{} needs the row's `id`, as text", method.as_str());
             return Err(Rejection::new(code::MISSING_ID, text));
         }
         match storage.row(table, id).await {
             Ok(Some(row)) => Ok(Some(row)),
-            Ok(None) => Err(Rejection::new(code::NOT_FOUND, format!("there is no row with id `{id}`"))),
+            Ok(None) => Err(Rejection::new(
+                code::NOT_FOUND,
+                format!("there is no row with id `{id}`"),
+            )),
             Err(error) => {
                 tracing::error!(endpoint = %self.endpoint.name, %error, "a row can't be read");
-                Err(Rejection::new(code::UNAVAILABLE, "the table can't be read now; try again"))
+                Err(Rejection::new(
+                    code::UNAVAILABLE,
+                    "the table can't be read now; try again",
+                ))
             }
         }
     }
@@ -114,14 +133,18 @@ impl Judging<'_> {
         message: &Object,
         old: Option<crate::row::Row>,
     ) -> Result<Option<RowWrite>, Rejection> {
-        let Some(table) = &self.endpoint.table else { return Ok(None) };
+        let Some(table) = &self.endpoint.table else {
+            return Ok(None);
+        };
         Ok(Some(match (method, old) {
             (Method::Put, Some(old)) => {
                 let row = table.changed_row(&old, &message.map)?;
                 RowWrite::Update { old, row }
             }
             (Method::Delete, Some(old)) => RowWrite::Delete { old },
-            _ => RowWrite::Insert { row: table.new_row(&message.map)? },
+            _ => RowWrite::Insert {
+                row: table.new_row(&message.map)?,
+            },
         }))
     }
 }
@@ -132,7 +155,10 @@ pub async fn submit_effects(connection: &Arc<Connection>, chain: &Chain, effects
         return;
     }
     let source = Source {
-        command: Command::Handle { message_type: String::new(), message: serde_json::Map::new() },
+        command: Command::Handle {
+            message_type: String::new(),
+            message: serde_json::Map::new(),
+        },
         message_id: None,
         connection: connection.id,
         user: connection.user_id().cloned(),
@@ -172,23 +198,44 @@ fn submission(
 }
 
 fn effect_items(endpoint: &Endpoint, effects: Effects) -> Vec<Item> {
-    effects.0.into_iter().map(|effect| effect_item(endpoint, effect)).collect()
+    effects
+        .0
+        .into_iter()
+        .map(|effect| effect_item(endpoint, effect))
+        .collect()
 }
 
 fn effect_item(endpoint: &Endpoint, effect: Effect) -> Item {
     let send = |audience, sent, exclude_origin| {
-        Item::Event(Draft { method: None, audience, exclude_origin, change: None, sent })
+        Item::Event(Draft {
+            method: None,
+            audience,
+            exclude_origin,
+            change: None,
+            sent,
+        })
     };
     match effect {
         Effect::ToConnection { connection, json } => Item::Step(Step::Push { connection, json }),
         Effect::ToUser { user, json } => send(Audience::User(user.into()), json, false),
-        Effect::ToGroup { group, json, exclude_sender } => {
-            send(Audience::Group(group.into()), json, exclude_sender)
-        }
-        Effect::Broadcast { json, exclude_sender } => send(Audience::All, json, exclude_sender),
-        Effect::Close { connection, code, reason } => {
-            Item::Step(Step::Close { connection, code, reason })
-        }
+        Effect::ToGroup {
+            group,
+            json,
+            exclude_sender,
+        } => send(Audience::Group(group.into()), json, exclude_sender),
+        Effect::Broadcast {
+            json,
+            exclude_sender,
+        } => send(Audience::All, json, exclude_sender),
+        Effect::Close {
+            connection,
+            code,
+            reason,
+        } => Item::Step(Step::Close {
+            connection,
+            code,
+            reason,
+        }),
         Effect::Join { connection, group } => {
             Item::Step(Step::Group(GroupChange::Join { connection, group }))
         }
@@ -205,7 +252,11 @@ fn effect_item(endpoint: &Endpoint, effect: Effect) -> Item {
 /// A row written by a plugin, told to subscribers as any other.
 fn written(endpoint: &Endpoint, change: RowWrite) -> Item {
     let table = endpoint.table.as_deref();
-    let json = |row: &crate::row::Row| table.map(|table: &Table| row.to_json(table)).unwrap_or_default();
+    let json = |row: &crate::row::Row| {
+        table
+            .map(|table: &Table| row.to_json(table))
+            .unwrap_or_default()
+    };
     let (method, object) = match &change {
         RowWrite::Insert { row } => (Method::Post, json(row)),
         RowWrite::Update { row, .. } => (Method::Put, json(row)),

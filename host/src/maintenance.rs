@@ -25,7 +25,8 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         for endpoint in app.routes().by_name.values() {
             cut(&app, endpoint).await;
         }
-        if let Err(error) = retention::forget_message_ids(&app.database.readers, now_micros()).await {
+        if let Err(error) = retention::forget_message_ids(&app.database.readers, now_micros()).await
+        {
             tracing::warn!(%error, "old message ids were not deleted");
         }
     }
@@ -36,9 +37,19 @@ async fn cut(app: &App, endpoint: &Endpoint) {
         return;
     }
     let configured = endpoint.settings().retention.clone();
-    let retention =
-        Retention { age: configured.age, count: configured.count, size: configured.size };
-    match retention::cut(&app.database.readers, endpoint.log.id, retention, now_micros()).await {
+    let retention = Retention {
+        age: configured.age,
+        count: configured.count,
+        size: configured.size,
+    };
+    match retention::cut(
+        &app.database.readers,
+        endpoint.log.id,
+        retention,
+        now_micros(),
+    )
+    .await
+    {
         Ok(0) => {}
         Ok(entries) => {
             tracing::info!(endpoint = %endpoint.name, entries, "retention has cut the log");

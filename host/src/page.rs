@@ -9,9 +9,17 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/", HTML, include_str!("page/index.html")),
     ("/_hookcast/page.css", CSS, include_str!("page/page.css")),
     ("/_hookcast/page.js", JS, include_str!("page/page.js")),
-    ("/_hookcast/connection.js", JS, include_str!("page/connection.js")),
+    (
+        "/_hookcast/connection.js",
+        JS,
+        include_str!("page/connection.js"),
+    ),
     ("/_hookcast/frames.js", JS, include_str!("page/frames.js")),
-    ("/_hookcast/messages.js", JS, include_str!("page/messages.js")),
+    (
+        "/_hookcast/messages.js",
+        JS,
+        include_str!("page/messages.js"),
+    ),
     ("/_hookcast/paint.js", JS, include_str!("page/paint.js")),
     ("/_hookcast/storage.js", JS, include_str!("page/storage.js")),
 ];
@@ -30,6 +38,9 @@ pub fn file(path: &str) -> Option<Response<Body>> {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // The rest of the policy is in the page; this part works as a header only.
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'"));
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("frame-ancestors 'none'"),
+    );
     Some(response)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 
+use crate::config::Config;
 use crate::endpoint::Endpoint;
 
 /// All endpoints of one config.
@@ -17,10 +18,13 @@ pub struct Routes {
 impl Routes {
     /// # Errors
     /// Two endpoints whose paths collide.
-    pub fn new(by_name: BTreeMap<String, Arc<Endpoint>>) -> Result<Self> {
+    pub fn new(by_name: BTreeMap<String, Arc<Endpoint>>, config: &Config) -> Result<Self> {
         let mut by_path = matchit::Router::new();
         for (name, endpoint) in &by_name {
-            let path = endpoint.settings().path.clone();
+            let Some(settings) = config.endpoints.get(name) else {
+                continue;
+            };
+            let path = &settings.path;
             by_path
                 .insert(path.as_str(), endpoint.clone())
                 .with_context(|| format!("path `{path}` of endpoint `{name}`"))?;
@@ -31,8 +35,11 @@ impl Routes {
     /// The endpoint of a path, with the path's parameters.
     pub fn find(&self, path: &str) -> Option<(Arc<Endpoint>, Vec<(String, String)>)> {
         let found = self.by_path.at(path).ok()?;
-        let parameters =
-            found.params.iter().map(|(name, value)| (name.to_owned(), decoded(value))).collect();
+        let parameters = found
+            .params
+            .iter()
+            .map(|(name, value)| (name.to_owned(), decoded(value)))
+            .collect();
         Some((found.value.clone(), parameters))
     }
 }

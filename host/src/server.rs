@@ -34,7 +34,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiv
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stopped(&mut stop) => return,
         };
         match accepted {
             Ok((stream, address)) => admit(&app, stream, address, stop.clone()),
@@ -50,7 +50,8 @@ fn admit(app: &Arc<App>, mut stream: TcpStream, address: SocketAddr, stop: watch
     let Ok(permit) = Semaphore::try_acquire_owned(app.slots.clone()) else {
         metrics::counter!("hookcast_connections_refused_total").increment(1);
         tokio::spawn(async move {
-            let full = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
+            let full =
+                b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
                          content-length: 0\r\n\r\n";
             // The client is told if it listens; it is not worth more.
             let _ = stream.write_all(full).await;
@@ -82,12 +83,15 @@ async fn converse(
         async move { Ok::<_, Infallible>(respond(app, address, slot, request.map(Body::new)).await) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {
         result = connection.as_mut() => result,
-        _ = stop.wait_for(|stop| *stop) => {
+        () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -108,22 +112,38 @@ async fn respond(
     }
     let routes = app.routes();
     let Some((endpoint, path_parameters)) = routes.find(request.uri().path()) else {
-        let text = "no endpoint has this path; `GET /api/endpoints` on the admin listener lists them";
+        let text =
+            "no endpoint has this path; `GET /api/endpoints` on the admin listener lists them";
         return problem(StatusCode::NOT_FOUND, "no_endpoint", text);
     };
     if !soketto::handshake::http::is_upgrade_request(&request) {
         return not_an_upgrade(request.method());
     }
-    let arrival = Arrival { address, path_parameters, config, slot };
+    let arrival = Arrival {
+        address,
+        path_parameters,
+        config,
+        slot,
+    };
     handshake::accept(endpoint, arrival, request).await
 }
 
 fn not_an_upgrade(method: &Method) -> Response<Body> {
     let text = "this is a WebSocket endpoint: connect with ws:// and an `Upgrade` request";
-    let status = if method == Method::GET { StatusCode::UPGRADE_REQUIRED } else { StatusCode::METHOD_NOT_ALLOWED };
+    let status = if method == Method::GET {
+        StatusCode::UPGRADE_REQUIRED
+    } else {
+        StatusCode::METHOD_NOT_ALLOWED
+    };
     let mut response = problem(status, "upgrade_required", text);
     let headers = response.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
     response
+}
+
+/// Returns when the server is to stop.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a stop, too.
+    let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -18,7 +18,9 @@ pub fn start_logging() -> Result<()> {
 /// Starts counting; the handle renders what `/metrics` shows.
 pub fn start_metrics() -> Result<PrometheusHandle> {
     // Hooks take microseconds, commits milliseconds: powers of two from 1 µs to 8 s.
-    let seconds: Vec<f64> = (0..24).map(|power| f64::from(1_u32 << power) / 1_000_000.0).collect();
+    let seconds: Vec<f64> = (0..24)
+        .map(|power| f64::from(1_u32 << power) / 1_000_000.0)
+        .collect();
     let counts: Vec<f64> = (0..15).map(|power| f64::from(1_u32 << power)).collect();
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)?
@@ -30,20 +32,64 @@ pub fn start_metrics() -> Result<PrometheusHandle> {
 }
 
 fn describe() {
-    describe_gauge!("hookcast_connections", "Open WebSocket connections, by endpoint");
-    describe_counter!("hookcast_deliveries_total", "Events written to live subscribers");
-    describe_counter!("hookcast_rejections_total", "Messages refused before the write, by code");
-    describe_counter!("hookcast_slow_consumers_total", "Subscribers that fell behind and became cursors");
-    describe_counter!("hookcast_private_overflows_total", "Connections cut because answers piled up");
-    describe_counter!("hookcast_resets_total", "Subscribers that could not continue where they were");
-    describe_counter!("hookcast_conflicts_total", "Messages judged anew because their basis had changed");
-    describe_counter!("hookcast_groups_failed_total", "Commit groups that could not be written");
-    describe_counter!("hookcast_connections_refused_total", "Connections beyond `max_connections`");
-    describe_counter!("hookcast_log_cut_total", "Log entries deleted by retention, by endpoint");
-    describe_gauge!("hookcast_lag_events", "Events the furthest subscriber is behind, by endpoint");
-    describe_gauge!("hookcast_lagging_connections", "Subscribers reading the log, by endpoint");
-    describe_histogram!("hookcast_commit_seconds", Unit::Seconds, "Writing one group, sync included");
+    describe_gauge!(
+        "hookcast_connections",
+        "Open WebSocket connections, by endpoint"
+    );
+    describe_counter!(
+        "hookcast_deliveries_total",
+        "Events written to live subscribers"
+    );
+    describe_counter!(
+        "hookcast_rejections_total",
+        "Messages refused before the write, by code"
+    );
+    describe_counter!(
+        "hookcast_slow_consumers_total",
+        "Subscribers that fell behind and became cursors"
+    );
+    describe_counter!(
+        "hookcast_private_overflows_total",
+        "Connections cut because answers piled up"
+    );
+    describe_counter!(
+        "hookcast_resets_total",
+        "Subscribers that could not continue where they were"
+    );
+    describe_counter!(
+        "hookcast_conflicts_total",
+        "Messages judged anew because their basis had changed"
+    );
+    describe_counter!(
+        "hookcast_groups_failed_total",
+        "Commit groups that could not be written"
+    );
+    describe_counter!(
+        "hookcast_connections_refused_total",
+        "Connections beyond `max_connections`"
+    );
+    describe_counter!(
+        "hookcast_log_cut_total",
+        "Log entries deleted by retention, by endpoint"
+    );
+    describe_gauge!(
+        "hookcast_lag_events",
+        "Events the furthest subscriber is behind, by endpoint"
+    );
+    describe_gauge!(
+        "hookcast_lagging_connections",
+        "Subscribers reading the log, by endpoint"
+    );
+    describe_histogram!(
+        "hookcast_commit_seconds",
+        Unit::Seconds,
+        "Writing one group, sync included"
+    );
     describe_histogram!("hookcast_commit_messages", "Messages in one group");
     describe_histogram!("hookcast_fanout_events", "Events written out together");
-    describe_histogram!("hookcast_hook_seconds", Unit::Seconds, "One hook call, by plugin and hook");
+    describe_histogram!(
+        "hookcast_hook_seconds",
+        Unit::Seconds,
+        "One hook call, by plugin and hook"
+    );
 }

@@ -28,22 +28,30 @@ pub async fn disconnect(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     let found = ConnectionId::parse(&id).and_then(|id| {
-        app.routes().by_name.values().find_map(|endpoint| endpoint.connections.read().get(&id).cloned())
+        app.routes()
+            .by_name
+            .values()
+            .find_map(|endpoint| endpoint.connections.read().get(&id).cloned())
     });
     let connection = found.ok_or_else(|| {
         let text = format!("there is no connection `{id}`; GET /api/connections lists them");
         ApiError::new(StatusCode::NOT_FOUND, "no_such_connection", text)
     })?;
-    connection.outbox.close(close_code::FORBIDDEN.code, "closed by the operator");
+    connection
+        .outbox
+        .close(close_code::FORBIDDEN.code, "closed by the operator");
     Ok(Json(json!({ "closed": id })))
 }
 
 fn shown(connection: &Connection) -> Value {
-    let since = connection.since.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = connection
+        .since
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     json!({
         "id": connection.id.to_string(),
         "endpoint": &*connection.endpoint.name,
-        "user": connection.user_id(),
+        "user": connection.user_id().map(|user| &**user),
         "address": connection.client.address.to_string(),
         "since": since.as_secs(),
         "args": &*connection.client.args.read(),

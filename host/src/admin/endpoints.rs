@@ -10,7 +10,12 @@ use crate::app::App;
 use crate::endpoint::Endpoint;
 
 pub async fn list(State(app): State<Arc<App>>) -> Json<Value> {
-    let endpoints: Vec<_> = app.routes().by_name.values().map(|endpoint| shown(endpoint)).collect();
+    let endpoints: Vec<_> = app
+        .routes()
+        .by_name
+        .values()
+        .map(|endpoint| shown(endpoint))
+        .collect();
     Json(json!({ "endpoints": endpoints }))
 }
 
@@ -35,8 +40,13 @@ fn shown(endpoint: &Endpoint) -> Value {
 /// Connections that read the log, and how many events the furthest is behind.
 fn lag(endpoint: &Endpoint) -> (usize, u64) {
     let connections = endpoint.connections.read();
-    let lags = connections.values().map(|connection| connection.lag()).filter(|lag| *lag > 0);
-    lags.fold((0, 0), |(count, furthest), lag| (count + 1, furthest.max(lag)))
+    let lags = connections
+        .values()
+        .map(|connection| connection.lag())
+        .filter(|lag| *lag > 0);
+    lags.fold((0, 0), |(count, furthest), lag| {
+        (count + 1, furthest.max(lag))
+    })
 }
 
 /// Brings the gauges of lag up to date.
@@ -44,7 +54,8 @@ pub fn measure_lag(app: &App) {
     for endpoint in app.routes().by_name.values() {
         let (lagging, furthest) = lag(endpoint);
         let name = endpoint.name.clone();
-        metrics::gauge!("hookcast_lagging_connections", "endpoint" => name.clone()).set(lagging as f64);
+        metrics::gauge!("hookcast_lagging_connections", "endpoint" => name.clone())
+            .set(lagging as f64);
         metrics::gauge!("hookcast_lag_events", "endpoint" => name).set(furthest as f64);
     }
 }

@@ -16,7 +16,11 @@ pub struct ApiError {
 
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
     }
 }
 
@@ -28,11 +32,17 @@ impl IntoResponse for ApiError {
 }
 
 pub async fn no_such_path(uri: Uri) -> ApiError {
-    let text = format!("`{}` is no path of the admin API; docs/admin.md lists them", uri.path());
+    let text = format!(
+        "`{}` is no path of the admin API; docs/admin.md lists them",
+        uri.path()
+    );
     ApiError::new(StatusCode::NOT_FOUND, "no_such_path", text)
 }
 
 pub async fn no_such_method(method: Method, uri: Uri) -> ApiError {
-    let text = format!("`{}` does not take {method}; docs/admin.md lists what it takes", uri.path());
+    let text = format!(
+        "`{}` does not take {method}; docs/admin.md lists what it takes",
+        uri.path()
+    );
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "no_such_method", text)
 }

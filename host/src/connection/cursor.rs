@@ -41,9 +41,12 @@ pub async fn advance(connection: Arc<Connection>, next: u64) {
         Err(Ok(reset)) => start::reset(&connection, reset).await,
         Err(Err(error)) => {
             tracing::error!(endpoint = %endpoint.name, %error, "the log can't be read");
-            let rejection = Rejection::new(code::UNAVAILABLE, "the log can't be read now; reconnect");
+            let rejection =
+                Rejection::new(code::UNAVAILABLE, "the log can't be read now; reconnect");
             connection.refuse(None, &rejection);
-            connection.outbox.close(close_code::UNAVAILABLE.code, "the log can't be read now");
+            connection
+                .outbox
+                .close(close_code::UNAVAILABLE.code, "the log can't be read now");
         }
     }
 }
@@ -51,10 +54,17 @@ pub async fn advance(connection: Arc<Connection>, next: u64) {
 async fn go_live(connection: &Connection, next: u64) {
     let (answer, subscribed) = oneshot::channel();
     let key = connection.class.read().clone();
-    connection.endpoint.log.hub.send(HubMessage::Subscribe { connection: connection.id, key, next, answer });
+    connection.endpoint.log.hub.send(HubMessage::Subscribe {
+        connection: connection.id,
+        key,
+        next,
+        answer,
+    });
     match subscribed.await {
         // If it is behind, the lag still stands and the session calls again.
         Ok(Subscribed::Live | Subscribed::Behind) => {}
-        Err(_) => connection.outbox.close(close_code::GOING_AWAY.code, "the server is stopping"),
+        Err(_) => connection
+            .outbox
+            .close(close_code::GOING_AWAY.code, "the server is stopping"),
     }
 }

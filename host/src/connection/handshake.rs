@@ -39,7 +39,11 @@ pub struct Arrival {
 }
 
 /// Answers an upgrade request; the connection then lives in a task of its own.
-pub async fn accept(endpoint: Arc<Endpoint>, arrival: Arrival, mut request: Request<Body>) -> Response<Body> {
+pub async fn accept(
+    endpoint: Arc<Endpoint>,
+    arrival: Arrival,
+    mut request: Request<Body>,
+) -> Response<Body> {
     if !origin_allowed(request.headers(), &arrival.config.server.origins) {
         let text = "pages of another origin may not connect; add it to `origins` under `[server]`";
         return problem(StatusCode::FORBIDDEN, "origin_refused", text);
@@ -111,17 +115,32 @@ async fn connect(chain: &Chain, client: Client) -> Result<Accepted, Response<Bod
         groups.extend(acceptance.groups);
         let Some(known) = Arc::get_mut(&mut client) else {
             // Nothing else holds it: the call has returned.
-            return Err(problem(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "internal error"));
+            return Err(problem(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                code::INTERNAL,
+                "internal error",
+            ));
         };
         if let Some(user) = acceptance.user {
-            known.user = Some(User { claims: claims(&user.id, user.claims), id: user.id.into() });
+            known.user = Some(User {
+                claims: claims(&user.id, user.claims),
+                id: user.id.into(),
+            });
         }
         known.metadata = acceptance.metadata.or(known.metadata.take());
         known.name = acceptance.client_id.or(known.name.take());
     }
     match Arc::try_unwrap(client) {
-        Ok(client) => Ok(Accepted { client, groups, effects }),
-        Err(_) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, "internal error")),
+        Ok(client) => Ok(Accepted {
+            client,
+            groups,
+            effects,
+        }),
+        Err(_) => Err(problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            code::INTERNAL,
+            "internal error",
+        )),
     }
 }
 
@@ -139,7 +158,10 @@ fn establish(client: Client, groups: &[String], stream: TcpStream) -> Arc<Connec
         lane: Arc::new(Lane::new(settings.in_flight)),
     });
     endpoint.groups.enter(connection.id, groups);
-    endpoint.connections.write().insert(connection.id, connection.clone());
+    endpoint
+        .connections
+        .write()
+        .insert(connection.id, connection.clone());
     endpoint.log.hub.send(HubMessage::Enter {
         connection: connection.id,
         outbox: connection.outbox.clone(),
@@ -150,10 +172,16 @@ fn establish(client: Client, groups: &[String], stream: TcpStream) -> Arc<Connec
 
 /// Same-origin, or on the list. Clients that are no browsers send no `Origin`.
 fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
+    let Some(origin) = headers.get(ORIGIN) else {
+        return true;
+    };
+    let Ok(origin) = origin.to_str() else {
+        return false;
+    };
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let same = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
+    let same = origin
+        .split_once("://")
+        .is_some_and(|(_, authority)| Some(authority) == host);
     same || allowed.iter().any(|one| one.eq_ignore_ascii_case(origin))
 }
 
@@ -163,7 +191,9 @@ fn shown_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
         .filter(|(name, _)| !secret.contains(name))
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        })
         .collect()
 }
 
@@ -179,8 +209,14 @@ fn claims(id: &str, claims: Option<String>) -> String {
 }
 
 fn refused(status: u16, reason: &str) -> Response<Body> {
-    let status = StatusCode::from_u16(status).ok().filter(|status| status.as_u16() >= 400);
-    problem(status.unwrap_or(StatusCode::FORBIDDEN), code::REJECTED, reason)
+    let status = StatusCode::from_u16(status)
+        .ok()
+        .filter(|status| status.as_u16() >= 400);
+    problem(
+        status.unwrap_or(StatusCode::FORBIDDEN),
+        code::REJECTED,
+        reason,
+    )
 }
 
 fn failed(endpoint: &Endpoint, error: &HookError) -> Response<Body> {
@@ -188,7 +224,11 @@ fn failed(endpoint: &Endpoint, error: &HookError) -> Response<Body> {
     if !matches!(error, HookError::Rejected(_)) {
         tracing::error!(endpoint = %endpoint.name, %error, "a connect hook failed");
     }
-    problem(StatusCode::SERVICE_UNAVAILABLE, &rejection.code, &rejection.message)
+    problem(
+        StatusCode::SERVICE_UNAVAILABLE,
+        &rejection.code,
+        &rejection.message,
+    )
 }
 
 #[cfg(test)]
@@ -197,7 +237,10 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let pairs = pairs.iter().map(|(name, value)| {
-            (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+            (
+                http::HeaderName::from_static(name),
+                http::HeaderValue::from_static(value),
+            )
         });
         pairs.collect()
     }
@@ -206,19 +249,32 @@ mod tests {
     fn pages_of_another_origin_are_refused_unless_listed() {
         let allowed = ["https://app.example".to_owned()];
         let check = |origin: &'static str| {
-            origin_allowed(&headers(&[("host", "chat.example:8080"), ("origin", origin)]), &allowed)
+            origin_allowed(
+                &headers(&[("host", "chat.example:8080"), ("origin", origin)]),
+                &allowed,
+            )
         };
         assert!(check("http://chat.example:8080"));
         assert!(check("https://app.example"));
         assert!(!check("http://evil.example"));
-        assert!(!check("http://chat.example"), "another port is another origin");
+        assert!(
+            !check("http://chat.example"),
+            "another port is another origin"
+        );
         assert!(!check("null"));
-        assert!(origin_allowed(&headers(&[("host", "chat.example")]), &[]), "no browser");
+        assert!(
+            origin_allowed(&headers(&[("host", "chat.example")]), &[]),
+            "no browser"
+        );
     }
 
     #[test]
     fn secrets_stay_with_the_host() {
-        let shown = shown_headers(&headers(&[("cookie", "a=b"), ("authorization", "x"), ("accept", "y")]));
+        let shown = shown_headers(&headers(&[
+            ("cookie", "a=b"),
+            ("authorization", "x"),
+            ("accept", "y"),
+        ]));
         assert_eq!(shown, [("accept".to_owned(), "y".to_owned())]);
     }
 }

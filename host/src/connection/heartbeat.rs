@@ -28,7 +28,13 @@ pub enum Due {
 
 impl Heartbeat {
     pub fn new(ping: Duration, pong_timeout: Duration, write_timeout: Duration) -> Self {
-        Self { ping, pong_timeout, write_timeout, heard: Instant::now(), pinged: None }
+        Self {
+            ping,
+            pong_timeout,
+            write_timeout,
+            heard: Instant::now(),
+            pinged: None,
+        }
     }
 
     /// Anything received is a sign of life.
@@ -39,7 +45,9 @@ impl Heartbeat {
 
     /// When to look again.
     pub fn next(&self, outbox: &Outbox) -> Instant {
-        let life = self.pinged.map_or(self.heard + self.ping, |at| at + self.pong_timeout);
+        let life = self
+            .pinged
+            .map_or(self.heard + self.ping, |at| at + self.pong_timeout);
         match outbox.stuck_since() {
             Some(since) => life.min(since + self.write_timeout),
             None => life,
@@ -47,7 +55,10 @@ impl Heartbeat {
     }
 
     pub fn due(&mut self, outbox: &Outbox, now: Instant) -> Due {
-        if outbox.stuck_since().is_some_and(|since| now >= since + self.write_timeout) {
+        if outbox
+            .stuck_since()
+            .is_some_and(|since| now >= since + self.write_timeout)
+        {
             return Due::Stuck;
         }
         match self.pinged {

@@ -63,7 +63,14 @@ impl Inbox {
     pub fn new(limit: usize) -> Self {
         let mut codec = Codec::new();
         codec.set_max_data_size(limit.saturating_mul(SKIP_FACTOR));
-        Self { limit, codec, partial: Vec::new(), skip: 0, fragments: None, received: VecDeque::new() }
+        Self {
+            limit,
+            codec,
+            partial: Vec::new(),
+            skip: 0,
+            fragments: None,
+            received: VecDeque::new(),
+        }
     }
 
     /// Reads what the socket has. `Ok(false)` at its end.
@@ -107,7 +114,10 @@ impl Inbox {
                 Ok(Parsing::Done { value, offset }) => (value, offset),
                 Ok(Parsing::NeedMore(_)) => break,
                 Err(soketto::base::Error::PayloadTooLarge { .. }) => {
-                    return Err(Violation { code: close_code::TOO_BIG.code, reason: "message far too large" });
+                    return Err(Violation {
+                        code: close_code::TOO_BIG.code,
+                        reason: "message far too large",
+                    });
                 }
                 Err(_) => return Err(protocol("malformed frame")),
             };
@@ -122,7 +132,9 @@ impl Inbox {
                 used += offset + present;
                 continue;
             }
-            let Some(payload) = rest.get_mut(offset..offset + length) else { break };
+            let Some(payload) = rest.get_mut(offset..offset + length) else {
+                break;
+            };
             Codec::apply_mask(&header, payload);
             self.frame(&header, payload)?;
             used += offset + length;
@@ -134,7 +146,9 @@ impl Inbox {
         match header.opcode() {
             OpCode::Ping => self.received.push_back(Received::Ping(payload.to_vec())),
             OpCode::Pong => self.received.push_back(Received::Pong),
-            OpCode::Close => self.received.push_back(Received::Close(close_payload(payload)?)),
+            OpCode::Close => self
+                .received
+                .push_back(Received::Close(close_payload(payload)?)),
             OpCode::Continue => {
                 let Some(fragments) = &mut self.fragments else {
                     return Err(protocol("continuation of nothing"));
@@ -175,7 +189,11 @@ impl Inbox {
         if self.fragments.is_some() {
             return Err(protocol("a message within another"));
         }
-        self.fragments = Some(Fragments { text, bytes: Vec::new(), too_large: None });
+        self.fragments = Some(Fragments {
+            text,
+            bytes: Vec::new(),
+            too_large: None,
+        });
         Ok(())
     }
 
@@ -211,8 +229,10 @@ fn whole(text: bool, bytes: Vec<u8>) -> Result<Received, Violation> {
     if !text {
         return Ok(Received::Binary(bytes));
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Violation { code: close_code::INVALID_UTF8.code, reason: "text that is not UTF-8" })?;
+    let text = String::from_utf8(bytes).map_err(|_| Violation {
+        code: close_code::INVALID_UTF8.code,
+        reason: "text that is not UTF-8",
+    })?;
     Ok(Received::Text(text))
 }
 
@@ -232,7 +252,10 @@ fn close_payload(payload: &[u8]) -> Result<Option<(u16, String)>, Violation> {
 }
 
 fn protocol(reason: &'static str) -> Violation {
-    Violation { code: close_code::PROTOCOL_ERROR.code, reason }
+    Violation {
+        code: close_code::PROTOCOL_ERROR.code,
+        reason,
+    }
 }
 
 #[cfg(test)]
@@ -257,7 +280,12 @@ mod tests {
         }
         let mask = [1, 2, 3, 4];
         out.extend_from_slice(&mask);
-        out.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        out.extend(
+            payload
+                .iter()
+                .zip(mask.iter().cycle())
+                .map(|(byte, mask)| byte ^ mask),
+        );
         out
     }
 
@@ -280,7 +308,11 @@ mod tests {
 
     #[test]
     fn fragments_count_against_the_limit_together() {
-        let parts = [frame(0x01, &[b'x'; 60]), frame(0x89, b"hi"), frame(0x80, &[b'x'; 60])];
+        let parts = [
+            frame(0x01, &[b'x'; 60]),
+            frame(0x89, b"hi"),
+            frame(0x80, &[b'x'; 60]),
+        ];
         let expected = vec![Received::Ping(b"hi".to_vec()), Received::TooLarge(120)];
         assert_eq!(received(100, &[&parts.concat()]), Ok(expected));
     }
@@ -288,13 +320,32 @@ mod tests {
     #[test]
     fn violations_close_with_their_code() {
         let code = |bytes: &[u8]| received(100, &[bytes]).expect_err("a violation").code;
-        assert_eq!(code(&[0x81, 0x01, b'x']), close_code::PROTOCOL_ERROR.code, "not masked");
-        assert_eq!(code(&frame(0x80, b"x")), close_code::PROTOCOL_ERROR.code, "continues nothing");
-        assert_eq!(code(&frame(0xC1, b"x")), close_code::PROTOCOL_ERROR.code, "reserved bit");
+        assert_eq!(
+            code(&[0x81, 0x01, b'x']),
+            close_code::PROTOCOL_ERROR.code,
+            "not masked"
+        );
+        assert_eq!(
+            code(&frame(0x80, b"x")),
+            close_code::PROTOCOL_ERROR.code,
+            "continues nothing"
+        );
+        assert_eq!(
+            code(&frame(0xC1, b"x")),
+            close_code::PROTOCOL_ERROR.code,
+            "reserved bit"
+        );
         assert_eq!(code(&frame(0x81, &[0xff])), close_code::INVALID_UTF8.code);
         assert_eq!(code(&frame(0x88, &[0x03])), close_code::PROTOCOL_ERROR.code);
-        assert_eq!(code(&frame(0x88, &[0x03, 0xed])), close_code::PROTOCOL_ERROR.code, "1005 is reserved");
-        assert_eq!(code(&frame(0x82, &vec![0; 30_000])), close_code::TOO_BIG.code);
+        assert_eq!(
+            code(&frame(0x88, &[0x03, 0xed])),
+            close_code::PROTOCOL_ERROR.code,
+            "1005 is reserved"
+        );
+        assert_eq!(
+            code(&frame(0x82, &vec![0; 30_000])),
+            close_code::TOO_BIG.code
+        );
     }
 
     proptest! {

@@ -61,7 +61,11 @@ pub async fn judge_again(connection: Arc<Connection>) {
             let again = connection.lane.drain().await;
             if !again.is_empty() {
                 // Others were faster once more: this one again, then the rest.
-                returned = again.into_iter().chain(returned).collect::<Vec<_>>().into_iter();
+                returned = again
+                    .into_iter()
+                    .chain(returned)
+                    .collect::<Vec<_>>()
+                    .into_iter();
             }
         }
     }
@@ -72,11 +76,18 @@ pub fn unsupported(connection: &Connection, size: Option<usize>) {
     let rejection = match size {
         Some(size) => {
             let limit = connection.endpoint.settings.load().message_limit;
-            let message = format!("the message has {size} bytes; this endpoint takes up to {limit}");
+            let message =
+                format!("the message has {size} bytes; this endpoint takes up to {limit}");
             let details = Some(json!({"size": size, "limit": limit}));
-            Rejection { details, ..Rejection::new(code::TOO_LARGE, message) }
+            Rejection {
+                details,
+                ..Rejection::new(code::TOO_LARGE, message)
+            }
         }
-        None => Rejection::new(code::BAD_JSON, "send messages as text frames, not binary ones"),
+        None => Rejection::new(
+            code::BAD_JSON,
+            "send messages as text frames, not binary ones",
+        ),
     };
     connection.refuse(None, &rejection);
 }
@@ -92,7 +103,10 @@ async fn submit(connection: &Arc<Connection>, source: Source) {
 /// Whose message ids these are. Anonymous senders without a name of their own share no
 /// ids with anyone: theirs end with the connection.
 fn sender(connection: &Connection, client: Option<String>) -> String {
-    match (connection.user_id(), client.or_else(|| connection.client.name.clone())) {
+    match (
+        connection.user_id(),
+        client.or_else(|| connection.client.name.clone()),
+    ) {
         (Some(user), _) => format!("u:{user}"),
         (None, Some(client)) => format!("c:{client}"),
         (None, None) => format!("n:{}", connection.id),
@@ -103,7 +117,10 @@ fn digest(command: &crate::log::submission::Command) -> [u8; 16] {
     use crate::log::submission::Command;
     let (kind, message) = match command {
         Command::Change { method, message } => (method.as_str(), message),
-        Command::Handle { message_type, message } => (message_type.as_str(), message),
+        Command::Handle {
+            message_type,
+            message,
+        } => (message_type.as_str(), message),
     };
     let mut hash = Sha256::new();
     hash.update(kind);

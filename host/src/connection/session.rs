@@ -74,7 +74,8 @@ impl Session {
                     if self.cause.is_some() {
                         return;
                     }
-                    self.close_by.get_or_insert_with(|| Instant::now() + CLOSE_TIMEOUT);
+                    self.close_by
+                        .get_or_insert_with(|| Instant::now() + CLOSE_TIMEOUT);
                 }
                 _ => {}
             }
@@ -163,7 +164,11 @@ impl Session {
             };
             outbox.end(answer);
             let (code, reason) = said.unwrap_or((1005, String::new()));
-            self.cause = Some(Cause { code, reason, clean: true });
+            self.cause = Some(Cause {
+                code,
+                reason,
+                clean: true,
+            });
             self.inbox.received.clear();
         }
         match read {
@@ -195,7 +200,11 @@ impl Session {
             Due::Stuck => "the client takes no bytes",
         };
         outbox.close(close_code::HEARTBEAT_TIMEOUT.code, reason);
-        self.cause = Some(Cause { code: close_code::HEARTBEAT_TIMEOUT.code, reason: reason.into(), clean: false });
+        self.cause = Some(Cause {
+            code: close_code::HEARTBEAT_TIMEOUT.code,
+            reason: reason.into(),
+            clean: false,
+        });
         false
     }
 
@@ -217,7 +226,9 @@ impl Session {
             tell_plugins(connection, &cause).await;
         }
         endpoint.connections.write().remove(&connection.id);
-        endpoint.log.hub.send(HubMessage::Exit { connection: connection.id });
+        endpoint.log.hub.send(HubMessage::Exit {
+            connection: connection.id,
+        });
     }
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::close_code;
+use crate::config::History;
 use crate::deliver::ClassKey;
 use crate::dialect::Notice;
 use crate::effects::Effects;
-use crate::config::History;
 use crate::filter::{Filter, reserved};
 use crate::frame;
 use crate::judge;
@@ -46,7 +46,10 @@ pub async fn reset(connection: &Connection, why: Reset) {
     metrics::counter!("hookcast_resets_total").increment(1);
     let head = connection.endpoint.log.ring.head();
     let position = connection.endpoint.log.position(head).to_string();
-    connection.notify(Notice::Reset { reason: why.as_str(), position: &position });
+    connection.notify(Notice::Reset {
+        reason: why.as_str(),
+        position: &position,
+    });
     history(connection).await;
 }
 
@@ -57,7 +60,10 @@ async fn open(connection: &Arc<Connection>) -> Result<(), Rejection> {
     let call = connection.client.call("", now_micros() as u64);
     for generation in chain.with(Hook::Open) {
         let args = connection.client.args.read().clone();
-        let args: Vec<_> = args.into_iter().map(|(key, values)| Arg { key, values }).collect();
+        let args: Vec<_> = args
+            .into_iter()
+            .map(|(key, values)| Arg { key, values })
+            .collect();
         let replaced = generation
             .open(&call, &args, &mut effects)
             .await
@@ -70,7 +76,10 @@ async fn open(connection: &Arc<Connection>) -> Result<(), Rejection> {
     let key = {
         let args = connection.client.args.read();
         let filter = Filter::parse(&args, endpoint.table.as_deref())?;
-        ClassKey { positions: reserved(&args, "_after").is_some(), filter }
+        ClassKey {
+            positions: reserved(&args, "_after").is_some(),
+            filter,
+        }
     };
     *connection.class.write() = Arc::new(key);
     judge::submit_effects(connection, &chain, effects).await;
@@ -82,14 +91,18 @@ async fn history(connection: &Connection) {
     let sent = match (&endpoint.reader.storage, &endpoint.table) {
         (Some(storage), Some(table)) => match endpoint.history() {
             History::Log => {
-                let first = storage.oldest(endpoint.log.id, endpoint.history_limits().rows).await;
+                let first = storage
+                    .oldest(endpoint.log.id, endpoint.history_limits().rows)
+                    .await;
                 first.map(|first| connection.outbox.set_lag(Some(first.unwrap_or(1))))
             }
             History::Table => rows(connection, storage, table).await,
         },
         _ => {
             let head = endpoint.log.ring.head();
-            connection.outbox.push_caught_up(end_of_history(connection, 0, head), head + 1);
+            connection
+                .outbox
+                .push_caught_up(end_of_history(connection, 0, head), head + 1);
             Ok(())
         }
     };
@@ -97,27 +110,36 @@ async fn history(connection: &Connection) {
         tracing::error!(endpoint = %endpoint.name, %error, "history can't be read");
         let rejection = Rejection::new(code::UNAVAILABLE, "history can't be read now; reconnect");
         connection.refuse(None, &rejection);
-        connection.outbox.close(close_code::UNAVAILABLE.code, "history can't be read now");
+        connection
+            .outbox
+            .close(close_code::UNAVAILABLE.code, "history can't be read now");
     }
 }
 
 /// Sends the stored rows that pass the filter; live begins right behind them.
-async fn rows(
-    connection: &Connection,
-    storage: &SqliteReader,
-    table: &Table,
-) -> sqlx::Result<()> {
+async fn rows(connection: &Connection, storage: &SqliteReader, table: &Table) -> sqlx::Result<()> {
     let endpoint = &connection.endpoint;
     let key = connection.class.read().clone();
     let history = storage
-        .history(endpoint.log.id, endpoint.first_head, table, &key.filter, endpoint.history_limits())
+        .history(
+            endpoint.log.id,
+            endpoint.first_head,
+            table,
+            &key.filter,
+            endpoint.history_limits(),
+        )
         .await?;
     let mut bytes = Vec::new();
     for row in &history.rows {
-        frame::text(endpoint.dialect.row(row.to_json(table)).as_bytes(), &mut bytes);
+        frame::text(
+            endpoint.dialect.row(row.to_json(table)).as_bytes(),
+            &mut bytes,
+        );
     }
     if history.truncated {
-        let notice = Notice::HistoryTruncated { rows: history.rows.len() };
+        let notice = Notice::HistoryTruncated {
+            rows: history.rows.len(),
+        };
         frame::text(endpoint.dialect.notice(notice).as_bytes(), &mut bytes);
     }
     bytes.extend(end_of_history(connection, history.rows.len(), history.head));
@@ -130,7 +152,10 @@ fn end_of_history(connection: &Connection, rows: usize, head: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     if connection.class.read().positions {
         let position = connection.endpoint.log.position(head).to_string();
-        let text = connection.endpoint.dialect.notice(Notice::HistoryEnd { rows, position: &position });
+        let text = connection.endpoint.dialect.notice(Notice::HistoryEnd {
+            rows,
+            position: &position,
+        });
         frame::text(text.as_bytes(), &mut bytes);
     }
     bytes

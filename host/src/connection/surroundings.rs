@@ -49,10 +49,17 @@ impl Surroundings for Client {
         u32::try_from(self.endpoint.groups.count(group)).unwrap_or(u32::MAX)
     }
 
-    fn insert(&self, mut row: Map<String, Value>) -> BoxFuture<'_, Result<(String, RowWrite), HostError>> {
+    fn insert(
+        &self,
+        mut row: Map<String, Value>,
+    ) -> BoxFuture<'_, Result<(String, RowWrite), HostError>> {
         async move {
             let (table, _) = self.table()?;
-            if !row.get("id").and_then(Value::as_str).is_some_and(|id| !id.is_empty()) {
+            if !row
+                .get("id")
+                .and_then(Value::as_str)
+                .is_some_and(|id| !id.is_empty())
+            {
                 row.insert("id".into(), row_id().into());
             }
             let row = table.new_row(&row).map_err(invalid)?;
@@ -64,7 +71,11 @@ impl Surroundings for Client {
     fn update(&self, row: Map<String, Value>) -> BoxFuture<'_, Result<RowWrite, HostError>> {
         async move {
             let (table, _) = self.table()?;
-            let id = row.get("id").and_then(Value::as_str).unwrap_or("").to_owned();
+            let id = row
+                .get("id")
+                .and_then(Value::as_str)
+                .unwrap_or("")
+                .to_owned();
             let old = self.stored(&id).await?;
             let row = table.changed_row(&old, &row).map_err(invalid)?;
             Ok(RowWrite::Update { old, row })
@@ -73,7 +84,12 @@ impl Surroundings for Client {
     }
 
     fn delete(&self, id: String) -> BoxFuture<'_, Result<RowWrite, HostError>> {
-        async move { Ok(RowWrite::Delete { old: self.stored(&id).await? }) }.boxed()
+        async move {
+            Ok(RowWrite::Delete {
+                old: self.stored(&id).await?,
+            })
+        }
+        .boxed()
     }
 
     fn select(
@@ -85,8 +101,14 @@ impl Surroundings for Client {
             let (table, storage) = self.table()?;
             let filter = Filter::parse(&filter, Some(table)).map_err(invalid)?;
             let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-            let rows = storage.rows(table, &filter, limit).await.map_err(unavailable)?;
-            Ok(rows.iter().map(|row| Value::Object(row.to_json(table)).to_string()).collect())
+            let rows = storage
+                .rows(table, &filter, limit)
+                .await
+                .map_err(unavailable)?;
+            Ok(rows
+                .iter()
+                .map(|row| Value::Object(row.to_json(table)).to_string())
+                .collect())
         }
         .boxed()
     }

@@ -40,7 +40,10 @@ pub struct Personal {
 
 impl Batch {
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.personal.is_empty() && self.closes.is_empty() && self.admitted == 0
+        self.events.is_empty()
+            && self.personal.is_empty()
+            && self.closes.is_empty()
+            && self.admitted == 0
     }
 
     pub fn is_full(&self) -> bool {
@@ -49,6 +52,9 @@ impl Batch {
 
     /// Adds a text frame for one connection.
     pub fn text(&mut self, connection: ConnectionId, json: &str) {
-        frame::text(json.as_bytes(), &mut self.personal.entry(connection).or_default().frames);
+        frame::text(
+            json.as_bytes(),
+            &mut self.personal.entry(connection).or_default().frames,
+        );
     }
 }

@@ -56,12 +56,17 @@ impl Encoder {
     /// Appends one event as a frame.
     pub fn event(&self, key: &ClassKey, event: &Event, shape: Shape, out: &mut Vec<u8>) {
         let position = key.positions.then(|| {
-            Position { incarnation: self.incarnation, offset: event.offset }.to_string()
+            Position {
+                incarnation: self.incarnation,
+                offset: event.offset,
+            }
+            .to_string()
         });
         let mut payload = Vec::with_capacity(event.sent.len() + 64);
         match (shape, self.table.as_deref(), event.old()) {
             (Shape::Removal, Some(table), Some(old)) => {
-                self.dialect.removal(old.id(table), position.as_deref(), &mut payload);
+                self.dialect
+                    .removal(old.id(table), position.as_deref(), &mut payload);
             }
             _ => self.dialect.event(event, position.as_deref(), &mut payload),
         }

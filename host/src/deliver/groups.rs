@@ -14,10 +14,19 @@ use crate::id::ConnectionId;
 /// Joins and leaves, as they are committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupChange {
-    Join { connection: ConnectionId, group: String },
-    Leave { connection: ConnectionId, group: String },
+    Join {
+        connection: ConnectionId,
+        group: String,
+    },
+    Leave {
+        connection: ConnectionId,
+        group: String,
+    },
     /// Leave every group, then join this one.
-    Move { connection: ConnectionId, group: String },
+    Move {
+        connection: ConnectionId,
+        group: String,
+    },
 }
 
 #[derive(Default)]
@@ -45,7 +54,9 @@ impl Groups {
     /// these reach it, too.
     pub fn enter(&self, connection: ConnectionId, groups: &[String]) {
         let mut inner = self.0.write();
-        groups.iter().for_each(|group| inner.join(connection, group, 0));
+        groups
+            .iter()
+            .for_each(|group| inner.join(connection, group, 0));
     }
 
     /// Removes a connection from everything.
@@ -100,7 +111,10 @@ impl Groups {
     /// Up to `limit` present members.
     pub fn members(&self, group: &str, limit: usize) -> Vec<ConnectionId> {
         let inner = self.0.read();
-        inner.members.get(group).map_or_else(Vec::new, |all| all.iter().take(limit).copied().collect())
+        inner
+            .members
+            .get(group)
+            .map_or_else(Vec::new, |all| all.iter().take(limit).copied().collect())
     }
 
     pub fn count(&self, group: &str) -> usize {
@@ -121,18 +135,28 @@ impl Groups {
 impl Inner {
     fn join(&mut self, connection: ConnectionId, group: &str, since: u64) {
         let spans = self.spans.entry(connection).or_default();
-        if spans.iter().any(|span| &*span.group == group && span.until.is_none()) {
+        if spans
+            .iter()
+            .any(|span| &*span.group == group && span.until.is_none())
+        {
             return;
         }
         let group: Arc<str> = group.into();
-        spans.push(Span { group: group.clone(), since, until: None });
+        spans.push(Span {
+            group: group.clone(),
+            since,
+            until: None,
+        });
         self.members.entry(group).or_default().insert(connection);
     }
 
     fn leave(&mut self, connection: ConnectionId, offset: u64, which: impl Fn(&str) -> bool) {
         let mut left = Vec::new();
         if let Some(spans) = self.spans.get_mut(&connection) {
-            for span in spans.iter_mut().filter(|span| span.until.is_none() && which(&span.group)) {
+            for span in spans
+                .iter_mut()
+                .filter(|span| span.until.is_none() && which(&span.group))
+            {
                 span.until = Some(offset);
                 left.push(span.group.clone());
             }
@@ -141,7 +165,8 @@ impl Inner {
                 oldest.map(|at| spans.remove(at));
             }
         }
-        left.iter().for_each(|group| self.remove_member(group, connection));
+        left.iter()
+            .for_each(|group| self.remove_member(group, connection));
     }
 
     fn remove_member(&mut self, group: &str, connection: ConnectionId) {
@@ -163,8 +188,20 @@ mod tests {
         let groups = Groups::default();
         let me = ConnectionId::random();
         let room = || "room".to_owned();
-        groups.apply(&GroupChange::Join { connection: me, group: room() }, 10);
-        groups.apply(&GroupChange::Leave { connection: me, group: room() }, 20);
+        groups.apply(
+            &GroupChange::Join {
+                connection: me,
+                group: room(),
+            },
+            10,
+        );
+        groups.apply(
+            &GroupChange::Leave {
+                connection: me,
+                group: room(),
+            },
+            20,
+        );
         assert_eq!(groups.count("room"), 0);
         assert!(!groups.was_member(me, "room", 10));
         assert!(groups.was_member(me, "room", 11));
@@ -179,7 +216,13 @@ mod tests {
         let groups = Groups::default();
         let me = ConnectionId::random();
         groups.enter(me, &["a".into(), "b".into()]);
-        groups.apply(&GroupChange::Move { connection: me, group: "b".into() }, 5);
+        groups.apply(
+            &GroupChange::Move {
+                connection: me,
+                group: "b".into(),
+            },
+            5,
+        );
         assert_eq!(groups.of(me), ["b"]);
         assert!(groups.was_member(me, "b", 1), "it was in `b` all along");
         groups.exit(me);

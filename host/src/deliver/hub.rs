@@ -100,14 +100,30 @@ impl Hub {
                 self.batch.admitted += delivery.admitted;
                 delivery.steps.into_iter().for_each(|step| self.take(step));
             }
-            HubMessage::Enter { connection, outbox, user } => {
+            HubMessage::Enter {
+                connection,
+                outbox,
+                user,
+            } => {
                 if let Some(user) = &user {
                     self.users.entry(user.clone()).or_default().push(connection);
                 }
-                self.connections.insert(connection, Connected { outbox, user, live: None });
+                self.connections.insert(
+                    connection,
+                    Connected {
+                        outbox,
+                        user,
+                        live: None,
+                    },
+                );
                 gauge!("hookcast_connections", "endpoint" => self.endpoint.clone()).increment(1);
             }
-            HubMessage::Subscribe { connection, key, next, answer } => {
+            HubMessage::Subscribe {
+                connection,
+                key,
+                next,
+                answer,
+            } => {
                 self.flush().await;
                 let subscribed = self.subscribe(connection, key, next);
                 // The connection may have ended meanwhile.
@@ -123,22 +139,33 @@ impl Hub {
             Step::Event(event) => self.select(event),
             Step::Reply { connection, reply } => {
                 let text = match &reply {
-                    Reply::Ack { msg_id, position } => {
-                        self.encoder.dialect.notice(Notice::Ack { msg_id, position })
-                    }
+                    Reply::Ack { msg_id, position } => self
+                        .encoder
+                        .dialect
+                        .notice(Notice::Ack { msg_id, position }),
                     Reply::Error { msg_id, rejection } => {
                         let msg_id = msg_id.as_deref();
-                        self.encoder.dialect.notice(Notice::Error { msg_id, rejection })
+                        self.encoder
+                            .dialect
+                            .notice(Notice::Error { msg_id, rejection })
                     }
                 };
                 self.batch.text(connection, &text);
             }
             Step::Push { connection, json } => self.batch.text(connection, &json),
             Step::Group(change) => {
-                let offset = self.batch.events.last().map_or(self.delivered, |event| event.offset);
+                let offset = self
+                    .batch
+                    .events
+                    .last()
+                    .map_or(self.delivered, |event| event.offset);
                 self.groups.apply(&change, offset);
             }
-            Step::Close { connection, code, reason } => {
+            Step::Close {
+                connection,
+                code,
+                reason,
+            } => {
                 self.batch.closes.push((connection, code, reason));
             }
         }
@@ -152,7 +179,9 @@ impl Hub {
             Audience::All => {
                 let classes = &mut self.classes;
                 self.index.candidates(&event, |id| {
-                    let Some(class) = classes.get_mut(&id) else { return };
+                    let Some(class) = classes.get_mut(&id) else {
+                        return;
+                    };
                     if class.selected.last().is_some_and(|(last, _)| *last == at) {
                         return;
                     }
@@ -191,7 +220,9 @@ impl Hub {
         let mut writes = 0;
         let mut behind = Vec::new();
         for id in &batch.touched {
-            let Some(class) = self.classes.get(id) else { continue };
+            let Some(class) = self.classes.get(id) else {
+                continue;
+            };
             let slice = self.encode(&class.key, &batch.events, &class.selected);
             let frames = class.selected.len() as u64;
             for (connection, outbox) in &class.members {
@@ -245,13 +276,24 @@ impl Hub {
     }
 
     /// One write for a connection whose view differs from its class's.
-    fn write_personal(&self, connection: ConnectionId, personal: Personal, batch: &Batch) -> Offered {
-        let Some(connected) = self.connections.get(&connection) else { return Offered::Taken };
+    fn write_personal(
+        &self,
+        connection: ConnectionId,
+        personal: Personal,
+        batch: &Batch,
+    ) -> Offered {
+        let Some(connected) = self.connections.get(&connection) else {
+            return Offered::Taken;
+        };
         let frames = (!personal.frames.is_empty()).then(|| Bytes::from(personal.frames));
         let events = connected.live.and_then(|(class, _)| {
             let class = self.classes.get(&class)?;
-            let mut selected: Vec<_> =
-                class.selected.iter().filter(|(at, _)| !personal.skip.contains(at)).copied().collect();
+            let mut selected: Vec<_> = class
+                .selected
+                .iter()
+                .filter(|(at, _)| !personal.skip.contains(at))
+                .copied()
+                .collect();
             selected.extend(personal.add.iter().map(|at| (*at, Shape::Whole)));
             selected.sort_unstable_by_key(|(at, _)| *at);
             (!selected.is_empty()).then(|| self.encode(&class.key, &batch.events, &selected))
@@ -262,18 +304,28 @@ impl Hub {
     fn encode(&self, key: &ClassKey, events: &[Arc<Event>], selected: &[(u32, Shape)]) -> Slice {
         let mut bytes = Vec::new();
         for (at, shape) in selected {
-            self.encoder.event(key, &events[*at as usize], *shape, &mut bytes);
+            self.encoder
+                .event(key, &events[*at as usize], *shape, &mut bytes);
         }
         // A cursor starts at the batch: what is not selected it will skip again.
-        Slice { bytes: bytes.into(), first: events.first().map_or(self.delivered, |e| e.offset) }
+        Slice {
+            bytes: bytes.into(),
+            first: events.first().map_or(self.delivered, |e| e.offset),
+        }
     }
 
     fn subscribe(&mut self, connection: ConnectionId, key: Arc<ClassKey>, next: u64) -> Subscribed {
-        let Some(connected) = self.connections.get(&connection) else { return Subscribed::Live };
+        if !self.connections.contains_key(&connection) {
+            return Subscribed::Live;
+        }
         let class = self.class(key.clone());
+        let connected = &self.connections[&connection];
         if next > self.delivered + 1 {
             connected.outbox.set_lag(None);
-            self.early.entry(next).or_default().push((connection, class));
+            self.early
+                .entry(next)
+                .or_default()
+                .push((connection, class));
             return Subscribed::Live;
         }
         let gap = self.delivered + 1 - next;
@@ -283,20 +335,26 @@ impl Hub {
         }
         connected.outbox.set_lag(None);
         if gap > 0 {
-            let Read::Events(events) = self.log.ring.read_after(next - 1, gap as usize, BYTES) else {
+            let Read::Events(events) = self.log.ring.read_after(next - 1, gap as usize, BYTES)
+            else {
                 connected.outbox.set_lag(Some(next));
                 self.drop_class_if_empty(class);
                 return Subscribed::Behind;
             };
             let complete = events.len() as u64 == gap;
-            let visible = |event: &Arc<Event>| visible(&self.groups, connection, connected.user.as_ref(), event);
+            let visible = |event: &Arc<Event>| {
+                visible(&self.groups, connection, connected.user.as_ref(), event)
+            };
             let mut bytes = Vec::new();
             for event in events.iter().filter(|event| complete && visible(event)) {
                 if let Some(shape) = key.shape(event) {
                     self.encoder.event(&key, event, shape, &mut bytes);
                 }
             }
-            let slice = Slice { bytes: bytes.into(), first: next };
+            let slice = Slice {
+                bytes: bytes.into(),
+                first: next,
+            };
             if !complete {
                 // Too large for one piece.
                 connected.outbox.set_lag(Some(next));
@@ -339,7 +397,9 @@ impl Hub {
             waiting.retain(|(known, _)| *known != connection);
         }
         self.early.retain(|_, waiting| !waiting.is_empty());
-        let Some(connected) = self.connections.remove(&connection) else { return };
+        let Some(connected) = self.connections.remove(&connection) else {
+            return;
+        };
         gauge!("hookcast_connections", "endpoint" => self.endpoint.clone()).decrement(1);
         if let Some(user) = connected.user
             && let Some(connections) = self.users.get_mut(&user)
@@ -359,16 +419,21 @@ impl Hub {
         let id = self.next_class;
         self.next_class = self.next_class.wrapping_add(1);
         self.index.insert(id, &key.filter);
-        let class = Class { key: (*key).clone(), members: Vec::new(), selected: Vec::new() };
+        let class = Class {
+            key: (*key).clone(),
+            members: Vec::new(),
+            selected: Vec::new(),
+        };
         self.classes.insert(id, class);
         self.class_ids.insert(key, id);
         id
     }
 
     fn join_class(&mut self, connection: ConnectionId, id: ClassId) {
-        let (Some(connected), Some(class)) =
-            (self.connections.get_mut(&connection), self.classes.get_mut(&id))
-        else {
+        let (Some(connected), Some(class)) = (
+            self.connections.get_mut(&connection),
+            self.classes.get_mut(&id),
+        ) else {
             self.drop_class_if_empty(id);
             return;
         };
@@ -378,9 +443,15 @@ impl Hub {
     }
 
     fn leave_class(&mut self, connection: ConnectionId) {
-        let Some(connected) = self.connections.get_mut(&connection) else { return };
-        let Some((id, place)) = connected.live.take() else { return };
-        let Some(class) = self.classes.get_mut(&id) else { return };
+        let Some(connected) = self.connections.get_mut(&connection) else {
+            return;
+        };
+        let Some((id, place)) = connected.live.take() else {
+            return;
+        };
+        let Some(class) = self.classes.get_mut(&id) else {
+            return;
+        };
         class.members.swap_remove(place);
         if let Some((moved, _)) = class.members.get(place)
             && let Some(moved) = self.connections.get_mut(moved)
@@ -392,7 +463,11 @@ impl Hub {
 
     fn drop_class_if_empty(&mut self, id: ClassId) {
         let awaited = self.early.values().flatten().any(|(_, class)| *class == id);
-        if !awaited && self.classes.get(&id).is_some_and(|class| class.members.is_empty())
+        if !awaited
+            && self
+                .classes
+                .get(&id)
+                .is_some_and(|class| class.members.is_empty())
             && let Some(class) = self.classes.remove(&id)
         {
             self.index.remove(id, &class.key.filter);
@@ -417,4 +492,3 @@ pub fn visible(
         Audience::Group(group) => groups.was_member(connection, group, event.offset),
     }
 }
-

@@ -40,7 +40,9 @@ impl ClassIndex {
     pub fn remove(&mut self, class: ClassId, filter: &Filter) {
         self.all.retain(|known| *known != class);
         self.unfiltered.retain(|known| *known != class);
-        let Some(first) = filter.0.first() else { return };
+        let Some(first) = filter.0.first() else {
+            return;
+        };
         if let Some(column) = self.by_value.get_mut(&first.column) {
             for cell in &first.any_of {
                 let key = CellKey::of(cell);
@@ -86,7 +88,10 @@ mod tests {
     }
 
     fn filter(column: usize, values: &[&str]) -> Filter {
-        Filter(vec![Condition { column, any_of: values.iter().map(|v| text(v)).collect() }])
+        Filter(vec![Condition {
+            column,
+            any_of: values.iter().map(|v| text(v)).collect(),
+        }])
     }
 
     fn event(change: Option<RowWrite>) -> Event {
@@ -121,9 +126,16 @@ mod tests {
         let row = |first: &str, second: &str| Row(vec![text(first), text(second)]);
         let insert = event(Some(RowWrite::Insert { row: row("a", "x") }));
         assert_eq!(found(&index, &insert), [1, 2]);
-        let update = event(Some(RowWrite::Update { old: row("b", "x"), row: row("z", "c") }));
+        let update = event(Some(RowWrite::Update {
+            old: row("b", "x"),
+            row: row("z", "c"),
+        }));
         assert_eq!(found(&index, &update), [1, 2, 3]);
-        assert_eq!(found(&index, &event(None)), [1, 2, 3], "a send carries no row");
+        assert_eq!(
+            found(&index, &event(None)),
+            [1, 2, 3],
+            "a send carries no row"
+        );
         index.remove(2, &filter(0, &["a", "b"]));
         assert_eq!(found(&index, &update), [1, 3]);
     }

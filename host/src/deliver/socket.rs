@@ -93,7 +93,12 @@ pub enum Offered {
 
 impl Outbox {
     pub fn new(stream: TcpStream, limit: usize) -> Self {
-        Self { stream, limit, state: Mutex::default(), wake: Notify::new() }
+        Self {
+            stream,
+            limit,
+            state: Mutex::default(),
+            wake: Notify::new(),
+        }
     }
 
     pub fn stream(&self) -> &TcpStream {
@@ -113,19 +118,29 @@ impl Outbox {
         }
         if let Some(bytes) = private {
             state.private_bytes += bytes.len();
-            state.queue.push_back(Queued { bytes, kind: Kind::Private });
+            state.queue.push_back(Queued {
+                bytes,
+                kind: Kind::Private,
+            });
         }
         let behind = events.is_some() && state.lag.is_some();
         if let (Some(slice), false) = (events, behind) {
             state.event_bytes += slice.bytes.len();
-            state.queue.push_back(Queued { bytes: slice.bytes, kind: Kind::Live(slice.first) });
+            state.queue.push_back(Queued {
+                bytes: slice.bytes,
+                kind: Kind::Live(slice.first),
+            });
         }
         // Somebody else is waiting for the socket already if the queue was not empty.
         if state.moved.is_none() {
             self.write(&mut state);
         }
         self.enforce_limits(&mut state);
-        if behind || state.lag.is_some() { Offered::Behind } else { Offered::Taken }
+        if behind || state.lag.is_some() {
+            Offered::Behind
+        } else {
+            Offered::Taken
+        }
     }
 
     /// Queues a close frame behind what is there; nothing more is accepted.
@@ -137,7 +152,10 @@ impl Outbox {
     pub fn end(&self, close_frame: Vec<u8>) {
         let mut state = self.state.lock();
         if state.ending == Ending::Open {
-            state.queue.push_back(Queued { bytes: close_frame.into(), kind: Kind::CaughtUp });
+            state.queue.push_back(Queued {
+                bytes: close_frame.into(),
+                kind: Kind::CaughtUp,
+            });
             if state.moved.is_none() {
                 self.write(&mut state);
             }
@@ -170,7 +188,11 @@ impl Outbox {
     /// Where to read on from the log, once everything queued is sent.
     pub fn lag(&self) -> Option<u64> {
         let state = self.state.lock();
-        if state.queue.is_empty() && state.ending == Ending::Open { state.lag } else { None }
+        if state.queue.is_empty() && state.ending == Ending::Open {
+            state.lag
+        } else {
+            None
+        }
     }
 
     /// The first event that will be read from the log; none while live.
@@ -195,7 +217,10 @@ impl Outbox {
         if state.ending == Ending::Open {
             state.lag = Some(next);
             if !bytes.is_empty() {
-                state.queue.push_back(Queued { bytes: bytes.into(), kind: Kind::CaughtUp });
+                state.queue.push_back(Queued {
+                    bytes: bytes.into(),
+                    kind: Kind::CaughtUp,
+                });
             }
             if state.moved.is_none() {
                 self.write(&mut state);
@@ -223,7 +248,10 @@ impl Outbox {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => {
-                    *state = State { ending: Ending::Broken, ..State::default() };
+                    *state = State {
+                        ending: Ending::Broken,
+                        ..State::default()
+                    };
                     self.wake.notify_one();
                     return;
                 }
@@ -240,7 +268,10 @@ impl Outbox {
         }
         if state.private_bytes > PRIVATE_LIMIT && state.ending == Ending::Open {
             metrics::counter!("hookcast_private_overflows_total").increment(1);
-            *state = State { ending: Ending::Broken, ..State::default() };
+            *state = State {
+                ending: Ending::Broken,
+                ..State::default()
+            };
             self.wake.notify_one();
         }
     }

@@ -19,7 +19,10 @@ const KEY_LIMIT: usize = 200;
 impl Dialect for Gramex {
     fn decode(&self, text: &str, handlers: &[String]) -> Result<Decoded, Undecodable> {
         let refuse = |msg_id: Option<String>, code, message: String| {
-            Err(Undecodable { rejection: Rejection::new(code, message), msg_id })
+            Err(Undecodable {
+                rejection: Rejection::new(code, message),
+                msg_id,
+            })
         };
         let mut message = match serde_json::from_str(text) {
             Ok(Value::Object(message)) => message,
@@ -29,22 +32,39 @@ impl Dialect for Gramex {
             }
             Err(error) => return refuse(None, code::BAD_JSON, format!("not JSON: {error}")),
         };
-        let (msg_id, client) = match (take_key(&mut message, "_msg_id"), take_key(&mut message, "_client")) {
+        let (msg_id, client) = match (
+            take_key(&mut message, "_msg_id"),
+            take_key(&mut message, "_client"),
+        ) {
             (Ok(msg_id), Ok(client)) => (msg_id, client),
             (Ok(msg_id), Err(rejection)) => return Err(Undecodable { rejection, msg_id }),
-            (Err(rejection), _) => return Err(Undecodable { rejection, msg_id: None }),
+            (Err(rejection), _) => {
+                return Err(Undecodable {
+                    rejection,
+                    msg_id: None,
+                });
+            }
         };
         if !handlers.is_empty()
             && let Some(message_type) = message.get("_type")
         {
-            let known = message_type.as_str().filter(|name| handlers.iter().any(|h| h == name));
+            let known = message_type
+                .as_str()
+                .filter(|name| handlers.iter().any(|h| h == name));
             let Some(name) = known else {
                 let list = handlers.join("`, `");
                 let text = format!("no handler for `_type` {message_type}; known are `{list}`");
                 return refuse(msg_id, code::UNKNOWN_TYPE, text);
             };
-            let command = Command::Handle { message_type: name.to_owned(), message };
-            return Ok(Decoded { command, msg_id, client });
+            let command = Command::Handle {
+                message_type: name.to_owned(),
+                message,
+            };
+            return Ok(Decoded {
+                command,
+                msg_id,
+                client,
+            });
         }
         let method = match message.get("_method") {
             None => Some(Method::Post),
@@ -56,7 +76,11 @@ impl Dialect for Gramex {
         };
         // Overwriting keeps the key's place, adding puts it last: as Gramex does.
         message.insert("_method".into(), method.as_str().into());
-        Ok(Decoded { command: Command::Change { method, message }, msg_id, client })
+        Ok(Decoded {
+            command: Command::Change { method, message },
+            msg_id,
+            client,
+        })
     }
 
     fn event(&self, event: &Event, position: Option<&str>, out: &mut Vec<u8>) {
@@ -144,24 +168,38 @@ mod tests {
     }
 
     fn code_of(text: &str) -> String {
-        decode(text).expect_err("must be refused").rejection.code.into_owned()
+        decode(text)
+            .expect_err("must be refused")
+            .rejection
+            .code
+            .into_owned()
     }
 
     #[test]
     fn post_is_the_default_and_keys_keep_their_order() {
         let decoded = decode(r#"{"z": 1, "a": 2, "_msg_id": 7}"#).expect("a valid message");
         assert_eq!(decoded.msg_id.as_deref(), Some("7"));
-        let Command::Change { method, message } = decoded.command else { panic!("a change") };
+        let Command::Change { method, message } = decoded.command else {
+            panic!("a change")
+        };
         assert_eq!(method, Method::Post);
-        assert_eq!(Value::Object(message).to_string(), r#"{"z":1,"a":2,"_method":"POST"}"#);
+        assert_eq!(
+            Value::Object(message).to_string(),
+            r#"{"z":1,"a":2,"_method":"POST"}"#
+        );
     }
 
     #[test]
     fn method_names_are_read_in_any_case_and_written_in_capitals() {
         let decoded = decode(r#"{"_method": "put", "id": "x"}"#).expect("a valid message");
-        let Command::Change { method, message } = decoded.command else { panic!("a change") };
+        let Command::Change { method, message } = decoded.command else {
+            panic!("a change")
+        };
         assert_eq!(method, Method::Put);
-        assert_eq!(Value::Object(message).to_string(), r#"{"_method":"PUT","id":"x"}"#);
+        assert_eq!(
+            Value::Object(message).to_string(),
+            r#"{"_method":"PUT","id":"x"}"#
+        );
     }
 
     #[test]
@@ -189,6 +227,9 @@ mod tests {
         with_position(b"{}", Some("f-2"), &mut out);
         with_position(b"{\"a\":1}", None, &mut out);
         let text = String::from_utf8(out).expect("UTF-8");
-        assert_eq!(text, r#"{"a":1,"_position":"f-1"}{"_position":"f-2"}{"a":1}"#);
+        assert_eq!(
+            text,
+            r#"{"a":1,"_position":"f-1"}{"_position":"f-2"}{"a":1}"#
+        );
     }
 }

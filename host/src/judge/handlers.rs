@@ -24,7 +24,12 @@ pub(super) async fn handle(
     let message = Object::new(message.clone());
     let failed = |error| hook_failed(judging.connection, &error);
     let answer = generation
-        .handle(&judging.call, message_type, &message.text, &mut judging.effects)
+        .handle(
+            &judging.call,
+            message_type,
+            &message.text,
+            &mut judging.effects,
+        )
         .await
         .map_err(failed)?;
     let Some(json) = answer else { return Ok(None) };
@@ -32,5 +37,8 @@ pub(super) async fn handle(
         let reason = format!("returned text that is not JSON: {error}");
         return Err(failed(generation.bad_output(Hook::Handlers, &reason)));
     }
-    Ok(Some(Item::Step(Step::Push { connection: judging.connection.id, json })))
+    Ok(Some(Item::Step(Step::Push {
+        connection: judging.connection.id,
+        json,
+    })))
 }

@@ -30,7 +30,13 @@ pub(super) async fn modify(
     for generation in judging.chain.with(Hook::Modify) {
         let failed = |error| hook_failed(judging.connection, &error);
         let modified = generation
-            .modify(&judging.call, &message.text, row.as_deref(), old.as_deref(), &mut judging.effects)
+            .modify(
+                &judging.call,
+                &message.text,
+                row.as_deref(),
+                old.as_deref(),
+                &mut judging.effects,
+            )
             .await
             .map_err(failed)?;
         if let Some(text) = modified {
@@ -38,7 +44,9 @@ pub(super) async fn modify(
             if message.map.get("id") != id.as_ref() {
                 // Subscribers tell rows apart by it, and so does the removal of a row
                 // that has left a filter.
-                return Err(failed(generation.bad_output(Hook::Modify, "changed the message's `id`")));
+                return Err(failed(
+                    generation.bad_output(Hook::Modify, "changed the message's `id`"),
+                ));
             }
         }
     }

@@ -14,7 +14,9 @@ pub(super) async fn prepare(
 ) -> Result<Object, Rejection> {
     for generation in judging.chain.with(Hook::Prepare) {
         let failed = |error| hook_failed(judging.connection, &error);
-        let prepared = generation.prepare(&judging.call, &message.text, &mut judging.effects).await;
+        let prepared = generation
+            .prepare(&judging.call, &message.text, &mut judging.effects)
+            .await;
         if let Some(text) = prepared.map_err(failed)? {
             let id = message.map.get("id").cloned();
             message = Object::returned(text, Hook::Prepare, generation).map_err(failed)?;
@@ -32,5 +34,9 @@ pub(super) async fn prepare(
 
 /// A plugin may give a new row an id of its own; text that is not empty.
 fn is_id(message: &Object) -> bool {
-    message.map.get("id").and_then(serde_json::Value::as_str).is_some_and(|id| !id.is_empty())
+    message
+        .map
+        .get("id")
+        .and_then(serde_json::Value::as_str)
+        .is_some_and(|id| !id.is_empty())
 }

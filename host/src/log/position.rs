@@ -66,14 +66,26 @@ mod tests {
     use super::*;
 
     fn position(incarnation: u64, offset: u64) -> Position {
-        Position { incarnation: Incarnation(incarnation), offset }
+        Position {
+            incarnation: Incarnation(incarnation),
+            offset,
+        }
     }
 
     #[test]
     fn tokens_survive_their_text_form() {
         let position = position(0xfeed_0000_0000_0001, 42);
         assert_eq!(Position::parse(&position.to_string()), Some(position));
-        for bad in ["", "1", "x-1", "1-x", "1-", "-1", "1--1", "fffffffffffffffff-1"] {
+        for bad in [
+            "",
+            "1",
+            "x-1",
+            "1-x",
+            "1-",
+            "-1",
+            "1--1",
+            "fffffffffffffffff-1",
+        ] {
             assert_eq!(Position::parse(bad), None, "{bad}");
         }
     }
@@ -84,7 +96,10 @@ mod tests {
         let log = Incarnations(vec![(Incarnation(7), 1), (Incarnation(8), 101)]);
         assert!(log.reached(position(7, 0), 120));
         assert!(log.reached(position(7, 100), 120));
-        assert!(!log.reached(position(7, 101), 120), "7 never wrote 101: a restored copy");
+        assert!(
+            !log.reached(position(7, 101), 120),
+            "7 never wrote 101: a restored copy"
+        );
         assert!(log.reached(position(8, 100), 120));
         assert!(log.reached(position(8, 120), 120));
         assert!(!log.reached(position(8, 121), 120));

@@ -60,7 +60,10 @@ impl LogReader {
         limit: usize,
         bytes: usize,
     ) -> Result<Vec<Arc<Event>>, Result<Reset, sqlx::Error>> {
-        match (self.log.ring.read_after(offset, limit, bytes), &self.storage) {
+        match (
+            self.log.ring.read_after(offset, limit, bytes),
+            &self.storage,
+        ) {
             (Read::Events(events), _) => Ok(events),
             (Read::Older, None) => Err(Ok(Reset::Cut)),
             (Read::Older, Some(storage)) => {

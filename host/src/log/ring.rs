@@ -36,8 +36,16 @@ pub enum Read {
 impl Ring {
     /// An empty ring after `head` events; holds about `limit` bytes.
     pub fn new(limit: usize, head: u64) -> Self {
-        let inner = Inner { events: VecDeque::new(), bytes: 0, head, delivered: head };
-        Self { limit, inner: RwLock::new(inner) }
+        let inner = Inner {
+            events: VecDeque::new(),
+            bytes: 0,
+            head,
+            delivered: head,
+        };
+        Self {
+            limit,
+            inner: RwLock::new(inner),
+        }
     }
 
     pub fn head(&self) -> u64 {
@@ -93,7 +101,10 @@ impl Ring {
 impl Inner {
     fn trim(&mut self, limit: usize) {
         while self.bytes > limit
-            && self.events.front().is_some_and(|event| event.offset <= self.delivered)
+            && self
+                .events
+                .front()
+                .is_some_and(|event| event.offset <= self.delivered)
         {
             if let Some(event) = self.events.pop_front() {
                 self.bytes -= event.weight();
@@ -133,10 +144,16 @@ mod tests {
     fn keeps_what_is_not_delivered_and_drops_the_oldest_after() {
         let ring = Ring::new(3 * event(1).weight(), 0);
         ring.push(&(1..=5).map(event).collect::<Vec<_>>());
-        assert_eq!(offsets(ring.read_after(0, 10, usize::MAX)), Some(vec![1, 2, 3, 4, 5]));
+        assert_eq!(
+            offsets(ring.read_after(0, 10, usize::MAX)),
+            Some(vec![1, 2, 3, 4, 5])
+        );
         ring.delivered(5);
         assert_eq!(offsets(ring.read_after(0, 10, usize::MAX)), None);
-        assert_eq!(offsets(ring.read_after(2, 10, usize::MAX)), Some(vec![3, 4, 5]));
+        assert_eq!(
+            offsets(ring.read_after(2, 10, usize::MAX)),
+            Some(vec![3, 4, 5])
+        );
         assert_eq!(offsets(ring.read_after(5, 10, usize::MAX)), Some(vec![]));
         assert_eq!(ring.head(), 5);
     }
@@ -145,7 +162,10 @@ mod tests {
     fn reads_are_bounded_by_count_and_bytes_but_never_empty_handed() {
         let ring = Ring::new(usize::MAX, 10);
         ring.push(&(11..=20).map(event).collect::<Vec<_>>());
-        assert_eq!(offsets(ring.read_after(12, 3, usize::MAX)), Some(vec![13, 14, 15]));
+        assert_eq!(
+            offsets(ring.read_after(12, 3, usize::MAX)),
+            Some(vec![13, 14, 15])
+        );
         assert_eq!(offsets(ring.read_after(12, 9, 1)), Some(vec![13]));
         assert_eq!(offsets(ring.read_after(9, 9, 1)), None);
     }

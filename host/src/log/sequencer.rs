@@ -45,7 +45,10 @@ pub struct EndpointLog {
 
 impl EndpointLog {
     pub fn position(&self, offset: u64) -> Position {
-        Position { incarnation: self.incarnation, offset }
+        Position {
+            incarnation: self.incarnation,
+            offset,
+        }
     }
 }
 
@@ -95,11 +98,18 @@ impl SequencerHandle {
     /// Queues a submission. The queue itself is unbounded; what bounds it is each
     /// endpoint's admission and each lane's limit, which are taken before.
     pub fn submit(&self, submission: Submission) {
-        if let Err(mpsc::SendError(Work::Write(submission))) = self.0.send(Work::Write(submission)) {
+        if let Err(mpsc::SendError(Work::Write(submission))) = self.0.send(Work::Write(submission))
+        {
             let stopping = Rejection::new(code::UNAVAILABLE, "the server is stopping; reconnect");
             let reply = Reply::error(&submission.source, stopping);
-            let step = Step::Reply { connection: submission.source.connection, reply };
-            submission.log.hub.send(HubMessage::Deliver(Delivery { steps: vec![step], admitted: 1 }));
+            let step = Step::Reply {
+                connection: submission.source.connection,
+                reply,
+            };
+            submission.log.hub.send(HubMessage::Deliver(Delivery {
+                steps: vec![step],
+                admitted: 1,
+            }));
             submission.lane.settle();
         }
     }
@@ -126,7 +136,11 @@ impl Sequencer {
         group_limit: usize,
     ) -> std::io::Result<(SequencerHandle, JoinHandle<()>)> {
         let (sender, queue) = mpsc::channel();
-        let sequencer = Self { appender, queue, group_limit };
+        let sequencer = Self {
+            appender,
+            queue,
+            group_limit,
+        };
         let thread = std::thread::Builder::new()
             .name(format!("sequencer-{name}"))
             .spawn(move || sequencer.run())?;
@@ -146,7 +160,11 @@ impl Sequencer {
                         break;
                     }
                 }
-                next = if group.len() < self.group_limit { self.queue.try_recv().ok() } else { None };
+                next = if group.len() < self.group_limit {
+                    self.queue.try_recv().ok()
+                } else {
+                    None
+                };
             }
             if !group.is_empty() {
                 self.commit(&mut group);
@@ -167,7 +185,10 @@ impl Sequencer {
                     code::UNAVAILABLE,
                     "the server can't store messages right now; try again later",
                 );
-                group.iter().map(|_| Verdict::Refused(refusal.clone())).collect()
+                group
+                    .iter()
+                    .map(|_| Verdict::Refused(refusal.clone()))
+                    .collect()
             }
         };
         histogram!("hookcast_commit_seconds").record(started.elapsed());
@@ -182,7 +203,9 @@ fn hand_on(settled: impl Iterator<Item = (Submission, Verdict)>, time: i64) {
     let mut outgoing: Vec<Outgoing> = Vec::new();
     for (submission, verdict) in settled {
         // A group rarely spans more than a few endpoints: a scan beats a map.
-        let known = outgoing.iter().position(|out| Arc::ptr_eq(&out.log, &submission.log));
+        let known = outgoing
+            .iter()
+            .position(|out| Arc::ptr_eq(&out.log, &submission.log));
         let at = known.unwrap_or_else(|| {
             outgoing.push(Outgoing::new(submission.log.clone()));
             outgoing.len() - 1
@@ -204,7 +227,11 @@ struct Outgoing {
 
 impl Outgoing {
     fn new(log: Arc<EndpointLog>) -> Self {
-        Self { log, events: Vec::new(), delivery: Delivery::default() }
+        Self {
+            log,
+            events: Vec::new(),
+            delivery: Delivery::default(),
+        }
     }
 
     fn settle(&mut self, submission: Submission, verdict: Verdict, time: i64) {
@@ -227,7 +254,9 @@ impl Outgoing {
                 submission.lane.settle();
             }
             Verdict::Refused(rejection) => {
-                self.delivery.steps.push(reply(Reply::error(&submission.source, rejection)));
+                self.delivery
+                    .steps
+                    .push(reply(Reply::error(&submission.source, rejection)));
                 submission.lane.settle();
             }
             Verdict::Conflict => {
@@ -269,6 +298,8 @@ impl Outgoing {
 
 /// The wall clock: microseconds since 1970-01-01 UTC.
 pub fn now_micros() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     since.as_micros() as i64
 }

@@ -28,9 +28,15 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Change the table: insert, update by `id`, delete by `id`.
-    Change { method: Method, message: serde_json::Map<String, serde_json::Value> },
+    Change {
+        method: Method,
+        message: serde_json::Map<String, serde_json::Value>,
+    },
     /// Ask a plugin's handler.
-    Handle { message_type: String, message: serde_json::Map<String, serde_json::Value> },
+    Handle {
+        message_type: String,
+        message: serde_json::Map<String, serde_json::Value>,
+    },
 }
 
 /// A client's own id for a message (`_msg_id`), which makes sending it twice harmless.

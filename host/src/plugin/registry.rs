@@ -67,6 +67,8 @@ impl PluginHandle {
 pub struct Candidate {
     generation: Arc<Generation>,
     slot: Arc<Slot>,
+    /// An upload's bytes, written to the folder when it is activated.
+    upload: Option<Vec<u8>>,
     _loading: OwnedMutexGuard<()>,
 }
 
@@ -143,7 +145,10 @@ impl Plugins {
         let mut results = Vec::with_capacity(names.len());
         for name in names {
             let loaded = self.candidate(&name, None).await;
-            results.push(loaded.map(|candidate| self.activate(candidate)));
+            results.push(match loaded {
+                Ok(candidate) => Ok(self.activate(candidate).await?),
+                Err(error) => Err(error),
+            });
         }
         Ok(results)
     }
@@ -189,15 +194,43 @@ impl Plugins {
         self.judged(slot, loading, result)
     }
 
+    /// Loads the plugin's file again, with the settings it has.
+    pub async fn candidate_from_file(&self, name: &str) -> Result<Candidate, RegistryError> {
+        if self.handle(name).is_none() && !file::exists(&self.folder, name) {
+            return Err(self.unknown(name));
+        }
+        Ok(self.candidate(name, None).await?)
+    }
+
+    /// Loads an uploaded plugin. It becomes the file of its name when it is activated.
+    pub async fn candidate_from_upload(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Candidate, RegistryError> {
+        let (slot, loading) = self.lock(name).await?;
+        let result = self.load(name, bytes.clone(), self.settings(name)).await;
+        let mut candidate = self.judged(slot, loading, result)?;
+        candidate.upload = Some(bytes);
+        Ok(candidate)
+    }
+
     /// Makes a candidate current. Messages whose judging began before keep the old
     /// generation, which is dropped after the last of them.
-    pub fn activate(&self, candidate: Candidate) -> Arc<Generation> {
+    ///
+    /// # Errors
+    /// An upload could not be written to the folder; then the old generation stays.
+    pub async fn activate(&self, candidate: Candidate) -> Result<Arc<Generation>, RegistryError> {
         let Candidate {
             generation,
             slot,
+            upload,
             _loading,
         } = candidate;
         let name = slot.name.to_string();
+        if let Some(bytes) = upload {
+            file::write(&self.folder, &name, bytes).await?;
+        }
         let settings = generation.pool.shared_settings();
         self.settings.write().insert(name.clone(), settings);
         self.slots
@@ -211,38 +244,7 @@ impl Plugins {
             "plugin is live"
         );
         self.notify();
-        generation
-    }
-
-    /// Loads the plugin's file again and makes it current; on failure the old generation
-    /// goes on serving.
-    pub async fn reload(&self, name: &str) -> Result<(Arc<Generation>, Changes), RegistryError> {
-        if self.handle(name).is_none() && !file::exists(&self.folder, name) {
-            return Err(self.unknown(name));
-        }
-        let candidate = self.candidate(name, None).await?;
-        let changes = candidate.changes();
-        Ok((self.activate(candidate), changes))
-    }
-
-    /// Takes an uploaded plugin: loads it, then writes it to the folder, then makes it
-    /// current. When any of that fails the old file and the old generation stay.
-    pub async fn put(
-        &self,
-        name: &str,
-        bytes: Vec<u8>,
-    ) -> Result<(Arc<Generation>, Changes), RegistryError> {
-        let (slot, loading) = self.lock(name).await?;
-        let result = self.load(name, bytes.clone(), self.settings(name)).await;
-        let result = match result {
-            Ok(generation) => file::write(&self.folder, name, bytes)
-                .await
-                .map(|()| generation),
-            Err(error) => Err(error),
-        };
-        let candidate = self.judged(slot, loading, result)?;
-        let changes = candidate.changes();
-        Ok((self.activate(candidate), changes))
+        Ok(generation)
     }
 
     /// Deletes a plugin and its file. `users` names the endpoints that use it; it is
@@ -336,6 +338,7 @@ impl Plugins {
             Ok(generation) => Ok(Candidate {
                 generation: Arc::new(generation),
                 slot,
+                upload: None,
                 _loading: loading,
             }),
             Err(error) => {

@@ -15,7 +15,9 @@ impl Appender for MemoryAppender {
         let mut heads = HashMap::new();
         let verdicts = group.iter().map(|submission| {
             let log = &submission.log;
-            let head = heads.entry(Arc::as_ptr(log)).or_insert_with(|| log.ring.head());
+            let head = heads
+                .entry(Arc::as_ptr(log))
+                .or_insert_with(|| log.ring.head());
             let first = *head + 1;
             *head += submission.drafts().count() as u64;
             Verdict::Written { first }

@@ -32,7 +32,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct SqliteAppender {
     connection: Connection,
     synchronous: Option<Durability>,
-    tables: HashMap<*const Table, TableSql>,
+    /// By the table's address.
+    tables: HashMap<usize, TableSql>,
     /// Set after an error that leaves unclear what is on disk.
     failed: Option<String>,
 }
@@ -77,13 +78,22 @@ impl SqliteAppender {
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(256);
-        Ok(Self { connection, synchronous: None, tables: HashMap::new(), failed: None })
+        Ok(Self {
+            connection,
+            synchronous: None,
+            tables: HashMap::new(),
+            failed: None,
+        })
     }
 
     /// Sets what COMMIT waits for, outside of any transaction.
     fn set_durability(&mut self, durability: Durability) -> rusqlite::Result<()> {
         if self.synchronous != Some(durability) {
-            let level = if durability == Durability::Full { "FULL" } else { "NORMAL" };
+            let level = if durability == Durability::Full {
+                "FULL"
+            } else {
+                "NORMAL"
+            };
             self.connection.pragma_update(None, "synchronous", level)?;
             self.synchronous = Some(durability);
         }
@@ -96,10 +106,17 @@ impl SqliteAppender {
         time: i64,
         savepoints: bool,
     ) -> Result<Vec<Verdict>, Stop> {
-        for table in group.iter().filter_map(|submission| submission.table.as_ref()) {
-            self.tables.entry(Arc::as_ptr(table)).or_insert_with(|| TableSql::new(table.clone()));
+        for table in group
+            .iter()
+            .filter_map(|submission| submission.table.as_ref())
+        {
+            self.tables
+                .entry(address(table))
+                .or_insert_with(|| TableSql::new(table.clone()));
         }
-        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        self.connection
+            .prepare_cached("BEGIN IMMEDIATE")?
+            .execute([])?;
         let mut pass = Pass {
             connection: &self.connection,
             tables: &self.tables,
@@ -108,7 +125,10 @@ impl SqliteAppender {
             heads: HashMap::new(),
             conflicted: HashSet::new(),
         };
-        let verdicts = group.iter().map(|one| pass.message(one)).collect::<Result<Vec<_>, _>>()?;
+        let verdicts = group
+            .iter()
+            .map(|one| pass.message(one))
+            .collect::<Result<Vec<_>, _>>()?;
         self.connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(verdicts)
     }
@@ -135,7 +155,12 @@ impl Appender for SqliteAppender {
             return Err(Unavailable(reason.clone()));
         }
         if !group.iter().any(Submission::writes) {
-            return Ok(group.iter().map(|one| Verdict::Written { first: one.log.ring.head() }).collect());
+            return Ok(group
+                .iter()
+                .map(|one| Verdict::Written {
+                    first: one.log.ring.head(),
+                })
+                .collect());
         }
         let durability = group.iter().map(|one| one.log.durability).max();
         let durability = durability.unwrap_or(Durability::Full);
@@ -164,7 +189,10 @@ impl Appender for SqliteAppender {
     }
 
     fn close(&mut self) {
-        if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        if let Err(error) = self
+            .connection
+            .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        {
             tracing::warn!(%error, "the write-ahead log was not checkpointed; the next start will");
         }
     }
@@ -173,7 +201,7 @@ impl Appender for SqliteAppender {
 /// One pass over a group inside an open transaction.
 struct Pass<'a> {
     connection: &'a Connection,
-    tables: &'a HashMap<*const Table, TableSql>,
+    tables: &'a HashMap<usize, TableSql>,
     time: i64,
     savepoints: bool,
     /// The newest offset of each log, this pass included.
@@ -193,7 +221,10 @@ impl Pass<'_> {
         {
             return Ok(verdict);
         }
-        let head = *self.heads.entry(Arc::as_ptr(&one.log)).or_insert_with(|| one.log.ring.head());
+        let head = *self
+            .heads
+            .entry(Arc::as_ptr(&one.log))
+            .or_insert_with(|| one.log.ring.head());
         if self.savepoints {
             self.run("SAVEPOINT message")?;
         }
@@ -208,7 +239,9 @@ impl Pass<'_> {
             Ok(newest) => {
                 self.heads.insert(Arc::as_ptr(&one.log), newest);
                 // A message without events of its own stands where the log stands.
-                Ok(Verdict::Written { first: newest.min(head + 1) })
+                Ok(Verdict::Written {
+                    first: newest.min(head + 1),
+                })
             }
             Err(Failure::Storage(error)) => Err(Stop::Storage(error)),
             Err(_) if !self.savepoints => Err(Stop::Message),
@@ -233,7 +266,7 @@ impl Pass<'_> {
         let mut offset = head;
         for draft in one.drafts() {
             if let (Some(change), Some(table)) = (&draft.change, &one.table) {
-                self.change(&self.tables[&Arc::as_ptr(table)], change)?;
+                self.change(&self.tables[&address(table)], change)?;
             }
             offset += 1;
             self.event(one, draft, offset)?;
@@ -244,7 +277,9 @@ impl Pass<'_> {
                 "INSERT INTO hookcast_message_ids VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
                  ON CONFLICT DO UPDATE SET body = ?4, position = ?5, time = ?6",
             )?
-            .execute(params![one.log.id, id.sender, id.id, id.body, position, self.time])?;
+            .execute(params![
+                one.log.id, id.sender, id.id, id.body, position, self.time
+            ])?;
         }
         Ok(offset)
     }
@@ -257,7 +292,11 @@ impl Pass<'_> {
             }
             RowWrite::Delete { old } => self.execute(&sql.delete, old.0.iter())?,
         };
-        if changed == 1 { Ok(()) } else { Err(Failure::Conflict) }
+        if changed == 1 {
+            Ok(())
+        } else {
+            Err(Failure::Conflict)
+        }
     }
 
     fn event(&self, one: &Submission, draft: &Draft, offset: u64) -> Result<(), Failure> {
@@ -272,21 +311,23 @@ impl Pass<'_> {
             Some(RowWrite::Update { old, row }) => (Some(row), Some(old)),
             Some(RowWrite::Delete { old }) => (None, Some(old)),
         };
-        self.prepare("INSERT INTO hookcast_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")?
-            .execute(params![
-                one.log.id,
-                offset as i64,
-                self.time,
-                draft.method.map(|method| method.as_str()),
-                draft.audience.to_text(),
-                one.source.connection.to_string(),
-                one.source.user.as_deref(),
-                draft.exclude_origin,
-                text(row),
-                text(old),
-                draft.sent,
-                &*one.judged_by,
-            ])?;
+        self.prepare(
+            "INSERT INTO hookcast_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            one.log.id,
+            offset as i64,
+            self.time,
+            draft.method.map(|method| method.as_str()),
+            draft.audience.to_text(),
+            one.source.connection.to_string(),
+            one.source.user.as_deref(),
+            draft.exclude_origin,
+            text(row),
+            text(old),
+            draft.sent,
+            &*one.judged_by,
+        ])?;
         Ok(())
     }
 
@@ -297,15 +338,17 @@ impl Pass<'_> {
                 "SELECT body, position FROM hookcast_message_ids \
                  WHERE endpoint = ? AND sender = ? AND id = ? AND time > ?",
             )?
-            .query_row(params![log, id.sender, id.id, self.time - MESSAGE_ID_WINDOW], |row| {
-                Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, String>(1)?))
-            })
+            .query_row(
+                params![log, id.sender, id.id, self.time - MESSAGE_ID_WINDOW],
+                |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, String>(1)?)),
+            )
             .optional()?;
         Ok(known.map(|(body, position)| {
             if body == id.body {
                 return Verdict::Repeat { position };
             }
-            let message = "this `_msg_id` was used for another message within 24 hours; choose a new one";
+            let message =
+                "this `_msg_id` was used for another message within 24 hours; choose a new one";
             Verdict::Refused(Rejection::new(code::MSG_ID_REUSED, message))
         }))
     }
@@ -318,11 +361,19 @@ impl Pass<'_> {
         self.prepare(sql)?.execute([])
     }
 
-    fn execute<'c>(&self, sql: &str, cells: impl Iterator<Item = &'c Cell>) -> rusqlite::Result<usize> {
+    fn execute<'c>(
+        &self,
+        sql: &str,
+        cells: impl Iterator<Item = &'c Cell>,
+    ) -> rusqlite::Result<usize> {
         let mut statement = self.prepare(sql)?;
         bind(&mut statement, cells)?;
         statement.raw_execute()
     }
+}
+
+fn address(table: &Arc<Table>) -> usize {
+    Arc::as_ptr(table) as usize
 }
 
 fn bind<'c>(
@@ -343,7 +394,10 @@ impl TableSql {
         // `IS` compares NULLs, too; the id alone finds the row by its index.
         let unchanged = joined(&table, " IS ?", " AND ");
         Self {
-            insert: format!("INSERT INTO {name} ({}) VALUES ({marks})", column_list(&table)),
+            insert: format!(
+                "INSERT INTO {name} ({}) VALUES ({marks})",
+                column_list(&table)
+            ),
             update: format!("UPDATE {name} SET {assigned} WHERE {unchanged}"),
             delete: format!("DELETE FROM {name} WHERE {unchanged}"),
             _table: table,
@@ -352,7 +406,10 @@ impl TableSql {
 }
 
 fn joined(table: &Table, suffix: &str, separator: &str) -> String {
-    let terms: Vec<_> =
-        table.columns.iter().map(|column| quoted(&column.name) + suffix).collect();
+    let terms: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| quoted(&column.name) + suffix)
+        .collect();
     terms.join(separator)
 }

@@ -27,7 +27,10 @@ pub struct Database {
 /// Another hookcast serves the file; the file is no database, is newer, or can't be
 /// written.
 pub async fn open(path: &Path) -> Result<Database> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("can't create the folder {}", folder.display()))?;
     }
@@ -42,12 +45,18 @@ pub async fn open(path: &Path) -> Result<Database> {
         .connect()
         .await
         .with_context(|| format!("can't open {} as a SQLite database", path.display()))?;
-    schema::migrate(&mut connection).await.with_context(|| path.display().to_string())?;
+    schema::migrate(&mut connection)
+        .await
+        .with_context(|| path.display().to_string())?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .connect_with(options.create_if_missing(false))
         .await?;
-    Ok(Database { path: path.to_owned(), readers, _lock: lock })
+    Ok(Database {
+        path: path.to_owned(),
+        readers,
+        _lock: lock,
+    })
 }
 
 /// Two writers on one file would hand out the same offsets twice.

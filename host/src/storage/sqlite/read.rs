@@ -47,11 +47,12 @@ impl SqliteReader {
         limits: HistoryLimits,
     ) -> sqlx::Result<History> {
         let mut transaction = self.pool.begin().await?;
-        let newest: Option<i64> = sqlx::query("SELECT max(offset) FROM hookcast_log WHERE endpoint = ?")
-            .bind(log)
-            .fetch_one(&mut *transaction)
-            .await?
-            .try_get(0)?;
+        let newest: Option<i64> =
+            sqlx::query("SELECT max(offset) FROM hookcast_log WHERE endpoint = ?")
+                .bind(log)
+                .fetch_one(&mut *transaction)
+                .await?
+                .try_get(0)?;
         let (condition, values) = filter.to_sql(table, quoted);
         // The newest rows first, so that a truncated history is the recent one.
         let sql = format!(
@@ -62,7 +63,9 @@ impl SqliteReader {
         );
         let (mut rows, mut bytes, mut truncated) = (Vec::new(), 0, false);
         {
-            let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), bind);
+            let query = values
+                .into_iter()
+                .fold(sqlx::query(AssertSqlSafe(sql)), bind);
             let mut stream = query.fetch(&mut *transaction);
             while let Some(result) = stream.try_next().await? {
                 let row = row_from(&result, table)?;
@@ -76,13 +79,24 @@ impl SqliteReader {
         }
         transaction.rollback().await?;
         rows.reverse();
-        Ok(History { head: newest.map_or(floor, |n| n as u64), rows, truncated })
+        Ok(History {
+            head: newest.map_or(floor, |n| n as u64),
+            rows,
+            truncated,
+        })
     }
 
     /// The row with this id, as committed.
     pub async fn row(&self, table: &Table, id: &str) -> sqlx::Result<Option<Row>> {
-        let sql = format!("SELECT {} FROM {} WHERE id = ?", column_list(table), quoted(&table.name));
-        let found = sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_optional(&self.pool).await?;
+        let sql = format!(
+            "SELECT {} FROM {} WHERE id = ?",
+            column_list(table),
+            quoted(&table.name)
+        );
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await?;
         found.map(|result| row_from(&result, table)).transpose()
     }
 
@@ -94,7 +108,9 @@ impl SqliteReader {
             column_list(table),
             quoted(&table.name),
         );
-        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), bind);
+        let query = values
+            .into_iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), bind);
         let found = query.fetch_all(&self.pool).await?;
         found.iter().map(|result| row_from(result, table)).collect()
     }
@@ -141,7 +157,10 @@ impl SqliteReader {
                 break;
             }
         }
-        if events.first().is_some_and(|event| event.offset != offset + 1) {
+        if events
+            .first()
+            .is_some_and(|event| event.offset != offset + 1)
+        {
             events.clear();
         }
         Ok(events)

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use sqlx::sqlite::SqlitePool;
 use sqlx::Row as _;
+use sqlx::sqlite::SqlitePool;
 
 use super::append::MESSAGE_ID_WINDOW;
 
@@ -22,14 +22,16 @@ const BATCH: i64 = 5_000;
 
 /// Deletes what `retention` no longer keeps; returns how many entries went.
 pub async fn cut(pool: &SqlitePool, log: i64, retention: Retention, now: i64) -> sqlx::Result<u64> {
-    let newest: Option<i64> = sqlx::query("SELECT max(offset) FROM hookcast_log WHERE endpoint = ?")
-        .bind(log)
-        .fetch_one(pool)
-        .await?
-        .try_get(0)?;
+    let newest: Option<i64> =
+        sqlx::query("SELECT max(offset) FROM hookcast_log WHERE endpoint = ?")
+            .bind(log)
+            .fetch_one(pool)
+            .await?
+            .try_get(0)?;
     let Some(newest) = newest else { return Ok(0) };
     let by_count = newest - i64::try_from(retention.count).unwrap_or(i64::MAX).max(1);
-    let oldest_time = now.saturating_sub(i64::try_from(retention.age.as_micros()).unwrap_or(i64::MAX));
+    let oldest_time =
+        now.saturating_sub(i64::try_from(retention.age.as_micros()).unwrap_or(i64::MAX));
     let by_age: Option<i64> =
         sqlx::query("SELECT max(offset) FROM hookcast_log WHERE endpoint = ? AND time < ?")
             .bind(log)
@@ -46,7 +48,10 @@ pub async fn cut(pool: &SqlitePool, log: i64, retention: Retention, now: i64) ->
     .fetch_one(pool)
     .await?
     .try_get(0)?;
-    let until = by_count.max(by_age.unwrap_or(0)).max(by_size.unwrap_or(0)).min(newest - 1);
+    let until = by_count
+        .max(by_age.unwrap_or(0))
+        .max(by_size.unwrap_or(0))
+        .min(newest - 1);
     let mut deleted = 0;
     loop {
         let gone = sqlx::query(

@@ -54,8 +54,10 @@ const MIGRATIONS: &[&str] = &["
 /// # Errors
 /// A database written by a newer Hookcast is refused, unchanged.
 pub async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
-    let version: i64 =
-        sqlx::query("PRAGMA user_version").fetch_one(&mut *connection).await?.try_get(0)?;
+    let version: i64 = sqlx::query("PRAGMA user_version")
+        .fetch_one(&mut *connection)
+        .await?
+        .try_get(0)?;
     let known = MIGRATIONS.len() as i64;
     if version > known {
         bail!(
@@ -85,16 +87,27 @@ pub async fn prepare_table(connection: &mut SqliteConnection, table: &Table) -> 
         .bind(&table.name)
         .fetch_all(&mut *connection)
         .await?;
-    let existing: Vec<String> =
-        existing.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let existing: Vec<String> = existing
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
     if existing.is_empty() {
         let columns: Vec<_> = table.columns.iter().map(definition).collect();
-        let create = format!("CREATE TABLE {} ({})", quoted(&table.name), columns.join(", "));
-        sqlx::query(AssertSqlSafe(create)).execute(&mut *connection).await?;
+        let create = format!(
+            "CREATE TABLE {} ({})",
+            quoted(&table.name),
+            columns.join(", ")
+        );
+        sqlx::query(AssertSqlSafe(create))
+            .execute(&mut *connection)
+            .await?;
         return Ok(());
     }
     for column in &table.columns {
-        if existing.iter().any(|name| name.eq_ignore_ascii_case(&column.name)) {
+        if existing
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(&column.name))
+        {
             continue;
         }
         if !column.nullable && column.default == Cell::Null {
@@ -107,7 +120,9 @@ pub async fn prepare_table(connection: &mut SqliteConnection, table: &Table) -> 
         }
         let table = quoted(&table.name);
         let alter = format!("ALTER TABLE {table} ADD COLUMN {}", definition(column));
-        sqlx::query(AssertSqlSafe(alter)).execute(&mut *connection).await?;
+        sqlx::query(AssertSqlSafe(alter))
+            .execute(&mut *connection)
+            .await?;
     }
     let triggers: i64 =
         sqlx::query("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?")
@@ -152,7 +167,11 @@ pub struct OpenedLog {
 }
 
 /// Finds or makes the log of an endpoint and opens a new incarnation in it.
-pub async fn open_log(connection: &mut SqliteConnection, name: &str, now: i64) -> Result<OpenedLog> {
+pub async fn open_log(
+    connection: &mut SqliteConnection,
+    name: &str,
+    now: i64,
+) -> Result<OpenedLog> {
     sqlx::query("INSERT INTO hookcast_endpoints (name) VALUES (?) ON CONFLICT DO NOTHING")
         .bind(name)
         .execute(&mut *connection)
@@ -162,11 +181,12 @@ pub async fn open_log(connection: &mut SqliteConnection, name: &str, now: i64) -
         .fetch_one(&mut *connection)
         .await?
         .try_get(0)?;
-    let newest: Option<i64> = sqlx::query("SELECT max(offset) FROM hookcast_log WHERE endpoint = ?")
-        .bind(id)
-        .fetch_one(&mut *connection)
-        .await?
-        .try_get(0)?;
+    let newest: Option<i64> =
+        sqlx::query("SELECT max(offset) FROM hookcast_log WHERE endpoint = ?")
+            .bind(id)
+            .fetch_one(&mut *connection)
+            .await?
+            .try_get(0)?;
     let head = newest.unwrap_or(0) as u64;
     let incarnation = Incarnation::random();
     sqlx::query(
@@ -194,5 +214,10 @@ pub async fn open_log(connection: &mut SqliteConnection, name: &str, now: i64) -
             Ok((Incarnation(incarnation as u64), first as u64))
         })
         .collect::<sqlx::Result<Vec<_>>>()?;
-    Ok(OpenedLog { id, head, incarnation, incarnations: Incarnations(incarnations) })
+    Ok(OpenedLog {
+        id,
+        head,
+        incarnation,
+        incarnations: Incarnations(incarnations),
+    })
 }

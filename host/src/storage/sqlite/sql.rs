@@ -13,7 +13,11 @@ pub fn quoted(name: &str) -> String {
 
 /// The table's columns, quoted and separated by commas.
 pub fn column_list(table: &Table) -> String {
-    let names: Vec<_> = table.columns.iter().map(|column| quoted(&column.name)).collect();
+    let names: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| quoted(&column.name))
+        .collect();
     names.join(", ")
 }
 
