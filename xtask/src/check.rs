@@ -45,19 +45,20 @@ fn format() -> Result<()> {
 
 fn lint() -> Result<()> {
     process::run(&mut process::cargo(
-        "clippy --workspace --all-targets -- -D warnings",
+        "clippy --workspace --all-targets --keep-going -- -D warnings",
     ))
 }
 
 /// For this machine, on which their tests run.
 fn lint_plugins() -> Result<()> {
-    let clippy = "clippy --workspace --all-targets -- -D warnings";
+    let clippy = "clippy --workspace --all-targets --keep-going -- -D warnings";
     process::run(&mut process::cargo_guests(clippy, "plugins"))
 }
 
+/// With the profile of their build, whose macros are compiled already.
 fn lint_components() -> Result<()> {
     let clippy = format!(
-        "clippy --workspace --target {} -- -D warnings",
+        "clippy --release --workspace --target {} --keep-going -- -D warnings",
         wasm::COMPONENT
     );
     process::run(&mut process::cargo_guests(&clippy, "tests/components"))
