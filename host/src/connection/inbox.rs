@@ -27,12 +27,14 @@ pub enum Received {
     TooLarge(usize),
     Ping(Vec<u8>),
     Pong,
-    /// The client closes, with code and reason if it gave any.
+    /// The client closes, with code and reason if it gave any. Nothing follows.
     Close(Option<(u16, String)>),
+    /// What followed can't be read.
+    Violation(Violation),
 }
 
 /// The connection can't go on: the close code and why.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     pub code: u16,
     pub reason: &'static str,
@@ -48,6 +50,8 @@ pub struct Inbox {
     skip: usize,
     /// A message in several frames.
     fragments: Option<Fragments>,
+    /// Nothing more is to be read: a close frame came, or a violation.
+    ended: bool,
     pub received: VecDeque<Received>,
 }
 
@@ -69,38 +73,50 @@ impl Inbox {
             partial: Vec::new(),
             skip: 0,
             fragments: None,
+            ended: false,
             received: VecDeque::new(),
         }
     }
 
-    /// Reads what the socket has. `Ok(false)` at its end.
-    pub fn read(&mut self, stream: &TcpStream) -> io::Result<Result<bool, Violation>> {
+    /// Reads what the socket has. False at its end, or when it is broken.
+    pub fn read(&mut self, stream: &TcpStream) -> bool {
         let mut buffer = [0; READ];
         match stream.try_read(&mut buffer) {
-            Ok(0) => Ok(Ok(false)),
-            Ok(n) => Ok(self.feed(&mut buffer[..n]).map(|()| true)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Ok(true)),
-            Err(error) => Err(error),
+            Ok(0) => false,
+            Ok(n) => {
+                self.feed(&mut buffer[..n]);
+                true
+            }
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         }
     }
 
     /// Takes bytes as they come, cut anywhere.
-    pub fn feed(&mut self, bytes: &mut [u8]) -> Result<(), Violation> {
+    pub fn feed(&mut self, bytes: &mut [u8]) {
+        if self.ended {
+            return;
+        }
         let skipped = self.skip.min(bytes.len());
         self.skip -= skipped;
-        let bytes = &mut bytes[skipped..];
-        if self.partial.is_empty() {
+        if let Err(violation) = self.decode(&mut bytes[skipped..]) {
+            self.ended = true;
+            self.received.push_back(Received::Violation(violation));
+        }
+    }
+
+    fn decode(&mut self, bytes: &mut [u8]) -> Result<(), Violation> {
+        // An empty `partial` owns no memory: an idle connection keeps no buffer.
+        let mut joined = std::mem::take(&mut self.partial);
+        if joined.is_empty() {
             let used = self.frames(bytes)?;
             self.partial.extend_from_slice(&bytes[used..]);
         } else {
-            let mut joined = std::mem::take(&mut self.partial);
             joined.extend_from_slice(bytes);
             let used = self.frames(&mut joined)?;
-            joined.drain(..used);
-            self.partial = joined;
-        }
-        if self.partial.is_empty() {
-            self.partial = Vec::new();
+            if used < joined.len() {
+                joined.drain(..used);
+                self.partial = joined;
+            }
         }
         Ok(())
     }
@@ -108,7 +124,7 @@ impl Inbox {
     /// Decodes whole frames; returns how many bytes they took.
     fn frames(&mut self, bytes: &mut [u8]) -> Result<usize, Violation> {
         let mut used = 0;
-        while used < bytes.len() {
+        while used < bytes.len() && !self.ended {
             let rest = &mut bytes[used..];
             let (header, offset) = match self.codec.decode_header(rest) {
                 Ok(Parsing::Done { value, offset }) => (value, offset),
@@ -146,9 +162,11 @@ impl Inbox {
         match header.opcode() {
             OpCode::Ping => self.received.push_back(Received::Ping(payload.to_vec())),
             OpCode::Pong => self.received.push_back(Received::Pong),
-            OpCode::Close => self
-                .received
-                .push_back(Received::Close(close_payload(payload)?)),
+            OpCode::Close => {
+                self.ended = true;
+                let said = close_payload(payload)?;
+                self.received.push_back(Received::Close(said));
+            }
             OpCode::Continue => {
                 let Some(fragments) = &mut self.fragments else {
                     return Err(protocol("continuation of nothing"));
@@ -289,13 +307,12 @@ mod tests {
         out
     }
 
-    fn received(limit: usize, pieces: &[&[u8]]) -> Result<Vec<Received>, Violation> {
+    fn received(limit: usize, pieces: &[&[u8]]) -> Vec<Received> {
         let mut inbox = Inbox::new(limit);
         for piece in pieces {
-            inbox.feed(&mut piece.to_vec())?;
+            inbox.feed(&mut piece.to_vec());
         }
-        assert!(inbox.partial.is_empty(), "all frames were whole");
-        Ok(inbox.received.into())
+        inbox.received.into()
     }
 
     #[test]
@@ -303,7 +320,7 @@ mod tests {
         let mut bytes = frame(0x81, &[b'x'; 300]);
         bytes.extend(frame(0x81, b"next"));
         let expected = vec![Received::TooLarge(300), Received::Text("next".into())];
-        assert_eq!(received(100, &[&bytes]), Ok(expected));
+        assert_eq!(received(100, &[&bytes]), expected);
     }
 
     #[test]
@@ -314,12 +331,15 @@ mod tests {
             frame(0x80, &[b'x'; 60]),
         ];
         let expected = vec![Received::Ping(b"hi".to_vec()), Received::TooLarge(120)];
-        assert_eq!(received(100, &[&parts.concat()]), Ok(expected));
+        assert_eq!(received(100, &[&parts.concat()]), expected);
     }
 
     #[test]
     fn violations_close_with_their_code() {
-        let code = |bytes: &[u8]| received(100, &[bytes]).expect_err("a violation").code;
+        let code = |bytes: &[u8]| match &received(100, &[bytes])[..] {
+            [Received::Violation(violation)] => violation.code,
+            other => panic!("expected a violation, got {other:?}"),
+        };
         assert_eq!(
             code(&[0x81, 0x01, b'x']),
             close_code::PROTOCOL_ERROR.code,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use crate::dialect::Notice;
 use crate::judge;
 use crate::log::Source;
 use crate::log::sequencer::now_micros;
@@ -93,10 +94,31 @@ pub fn unsupported(connection: &Connection, size: Option<usize>) {
 }
 
 async fn submit(connection: &Arc<Connection>, source: Source) {
-    let msg_id = source.message_id.as_ref().map(|id| id.id.clone());
+    let message_id = source.message_id.clone();
     match judge::judge(connection, source).await {
         Ok(submission) => connection.endpoint.submit(submission).await,
-        Err(rejection) => connection.refuse(msg_id.as_deref(), &rejection),
+        Err(rejection) => refuse(connection, message_id, &rejection).await,
+    }
+}
+
+/// A message sent again may well be refused the second time: the row it deleted is gone.
+/// Its sender wants to know what became of the first.
+async fn refuse(connection: &Connection, message_id: Option<MessageId>, rejection: &Rejection) {
+    let Some(id) = message_id else {
+        connection.refuse(None, rejection);
+        return;
+    };
+    let endpoint = &connection.endpoint;
+    let committed = match &endpoint.reader.storage {
+        Some(storage) => storage.message_position(endpoint.log.id, &id).await,
+        None => Ok(None),
+    };
+    match committed {
+        Ok(Some(position)) => connection.notify(Notice::Ack {
+            msg_id: &id.id,
+            position: &position,
+        }),
+        _ => connection.refuse(Some(&id.id), rejection),
     }
 }
 

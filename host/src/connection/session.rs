@@ -56,9 +56,9 @@ pub async fn run(connection: Arc<Connection>, mut early: Vec<u8>) {
         close_by: None,
         connection,
     };
-    if session.take(|inbox| inbox.feed(&mut early).map(|()| true)) {
-        session.serve().await;
-    }
+    session.inbox.feed(&mut early);
+    session.arrived();
+    session.serve().await;
     session.finish().await;
 }
 
@@ -104,21 +104,14 @@ impl Session {
         }
     }
 
-    /// Starts judging the next message and reading on in the log, where nothing is
-    /// under way.
+    /// Starts what is next, where nothing is under way: judging a message, reading on in
+    /// the log.
     fn begin_work(&mut self) {
         while self.judging.is_none()
+            && self.cause.is_none()
             && let Some(received) = self.inbox.received.pop_front()
         {
-            match received {
-                Received::Text(text) => {
-                    self.judging = Some(Box::pin(message::text(self.connection.clone(), text)));
-                }
-                Received::Binary(_) => message::unsupported(&self.connection, None),
-                Received::TooLarge(size) => message::unsupported(&self.connection, Some(size)),
-                // Served on arrival.
-                Received::Ping(_) | Received::Pong | Received::Close(_) => {}
-            }
+            self.serve_one(received);
         }
         if self.reading.is_none()
             && let Some(next) = self.connection.outbox.lag()
@@ -127,64 +120,61 @@ impl Session {
         }
     }
 
-    /// Reads from the socket; false when the connection is over.
-    fn receive(&mut self) -> bool {
-        let connection = self.connection.clone();
-        match self.inbox.read(connection.outbox.stream()) {
-            Ok(read) => self.take(|_| read),
-            Err(_) => false,
-        }
-    }
-
-    /// Serves what was read; false when the connection is over.
-    fn take(
-        &mut self,
-        read: impl FnOnce(&mut Inbox) -> Result<bool, super::inbox::Violation>,
-    ) -> bool {
-        let read = read(&mut self.inbox);
+    fn serve_one(&mut self, received: Received) {
         let outbox = &self.connection.outbox;
-        let mut closed = None;
-        self.inbox.received.retain(|received| match received {
-            Received::Ping(payload) => {
-                outbox.push(frame::pong(payload));
-                false
+        match received {
+            // After our close frame nothing can be answered any more.
+            Received::Text(_) | Received::Binary(_) | Received::TooLarge(_)
+                if outbox.ending() != Ending::Open => {}
+            Received::Text(text) => {
+                self.judging = Some(Box::pin(message::text(self.connection.clone(), text)));
             }
-            Received::Pong => false,
+            Received::Binary(_) => message::unsupported(&self.connection, None),
+            Received::TooLarge(size) => message::unsupported(&self.connection, Some(size)),
             Received::Close(said) => {
-                closed = Some(said.clone());
-                false
+                outbox.end(match &said {
+                    Some((code, _)) => frame::close(*code, ""),
+                    None => frame::close_empty(),
+                });
+                let (code, reason) = said.unwrap_or((close_code::NO_STATUS, String::new()));
+                self.cause = Some(Cause {
+                    code,
+                    reason,
+                    clean: true,
+                });
             }
-            _ => true,
-        });
-        self.heartbeat.heard();
-        if let Some(said) = closed {
-            let answer = match &said {
-                Some((code, _)) => frame::close(*code, ""),
-                None => frame::close_empty(),
-            };
-            outbox.end(answer);
-            let (code, reason) = said.unwrap_or((1005, String::new()));
-            self.cause = Some(Cause {
-                code,
-                reason,
-                clean: true,
-            });
-            self.inbox.received.clear();
-        }
-        match read {
-            Ok(open) => open,
-            Err(violation) => {
+            Received::Violation(violation) => {
                 outbox.close(violation.code, violation.reason);
                 self.cause = Some(Cause {
                     code: violation.code,
                     reason: violation.reason.to_owned(),
                     clean: false,
                 });
-                // What follows can't be read; the close frame may still leave.
-                self.inbox.received.clear();
-                outbox.is_waiting()
             }
+            // Served on arrival.
+            Received::Ping(_) | Received::Pong => {}
         }
+    }
+
+    /// Reads from the socket; false at its end.
+    fn receive(&mut self) -> bool {
+        let open = self.inbox.read(self.connection.outbox.stream());
+        self.arrived();
+        open
+    }
+
+    /// Answers pings ahead of the messages before them, which may take their time.
+    fn arrived(&mut self) {
+        self.heartbeat.heard();
+        let outbox = &self.connection.outbox;
+        self.inbox.received.retain(|received| match received {
+            Received::Ping(payload) => {
+                outbox.push(frame::pong(payload));
+                false
+            }
+            Received::Pong => false,
+            _ => true,
+        });
     }
 
     /// A timer has run out; false when the client is given up.
@@ -210,14 +200,20 @@ impl Session {
 
     /// The connection is over: tell fan-out, then the plugins.
     async fn finish(mut self) {
-        // A message that is being judged is finished: its sender may have heard of it.
+        // What has arrived is not dropped because its sender did not wait for the answer.
         if let Some(judging) = self.judging.take() {
             judging.await;
         }
         let connection = &self.connection;
+        for received in self.inbox.received.drain(..) {
+            if let Received::Text(text) = received {
+                message::text(connection.clone(), text).await;
+            }
+        }
+        message::judge_again(connection.clone()).await;
         let endpoint = &connection.endpoint;
         let cause = self.cause.take().unwrap_or_else(|| Cause {
-            code: 1006,
+            code: close_code::ABNORMAL,
             reason: "the connection broke".into(),
             clean: false,
         });

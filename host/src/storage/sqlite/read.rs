@@ -9,9 +9,12 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite};
 
 use crate::filter::Filter;
 use crate::id::ConnectionId;
+use crate::log::sequencer::now_micros;
+use crate::log::submission::MessageId;
 use crate::log::{Audience, Event, Method};
 use crate::row::{Cell, Row, RowWrite, Table};
 
+use super::append::MESSAGE_ID_WINDOW;
 use super::sql::{column_list, quoted, row_from};
 
 /// Rows for one subscriber, as of one offset.
@@ -113,6 +116,21 @@ impl SqliteReader {
             .fold(sqlx::query(AssertSqlSafe(sql)), bind);
         let found = query.fetch_all(&self.pool).await?;
         found.iter().map(|result| row_from(result, table)).collect()
+    }
+
+    /// Where a message was committed that had this id and this body.
+    pub async fn message_position(&self, log: i64, id: &MessageId) -> sqlx::Result<Option<String>> {
+        sqlx::query_scalar(
+            "SELECT position FROM hookcast_message_ids \
+             WHERE endpoint = ? AND sender = ? AND id = ? AND body = ? AND time > ?",
+        )
+        .bind(log)
+        .bind(&id.sender)
+        .bind(&id.id)
+        .bind(&id.body[..])
+        .bind(now_micros() - MESSAGE_ID_WINDOW)
+        .fetch_optional(&self.pool)
+        .await
     }
 
     /// The offset from which on the newest `count` entries begin; none in an empty log.
