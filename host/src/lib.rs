@@ -3,6 +3,8 @@
 
 pub mod admin;
 pub mod app;
+#[cfg(test)]
+mod architecture;
 pub mod cli;
 pub mod close_code;
 pub mod config;
