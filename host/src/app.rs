@@ -1,7 +1,7 @@
 //! The running server: its config, its endpoints, its plugins, its database.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
@@ -211,7 +211,7 @@ impl App {
 }
 
 impl Writers {
-    fn start(path: &PathBuf, group_limit: usize) -> Result<Self> {
+    fn start(path: &Path, group_limit: usize) -> Result<Self> {
         let appender = SqliteAppender::open(path)
             .with_context(|| format!("can't open {} for writing", path.display()))?;
         let (database, one) = Sequencer::start("sqlite", Box::new(appender), group_limit)?;

@@ -21,7 +21,7 @@ pub struct Decoded {
 /// A frame that can't be understood, with the message id if it could be read.
 #[derive(Debug)]
 pub struct Undecodable {
-    pub rejection: Rejection,
+    pub rejection: Box<Rejection>,
     pub msg_id: Option<String>,
 }
 

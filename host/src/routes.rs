@@ -8,6 +8,12 @@ use anyhow::{Context as _, Result};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 
+/// An endpoint and what its path's parameters are: `room` for `/ws/{room}`.
+pub struct Found {
+    pub endpoint: Arc<Endpoint>,
+    pub parameters: Vec<(String, String)>,
+}
+
 /// All endpoints of one config.
 #[derive(Default)]
 pub struct Routes {
@@ -32,15 +38,18 @@ impl Routes {
         Ok(Self { by_path, by_name })
     }
 
-    /// The endpoint of a path, with the path's parameters.
-    pub fn find(&self, path: &str) -> Option<(Arc<Endpoint>, Vec<(String, String)>)> {
+    /// The endpoint of a path.
+    pub fn find(&self, path: &str) -> Option<Found> {
         let found = self.by_path.at(path).ok()?;
         let parameters = found
             .params
             .iter()
             .map(|(name, value)| (name.to_owned(), decoded(value)))
             .collect();
-        Some((found.value.clone(), parameters))
+        Some(Found {
+            endpoint: found.value.clone(),
+            parameters,
+        })
     }
 }
 

@@ -111,7 +111,7 @@ async fn respond(
         return file;
     }
     let routes = app.routes();
-    let Some((endpoint, path_parameters)) = routes.find(request.uri().path()) else {
+    let Some(found) = routes.find(request.uri().path()) else {
         let text =
             "no endpoint has this path; `GET /api/endpoints` on the admin listener lists them";
         return problem(StatusCode::NOT_FOUND, "no_endpoint", text);
@@ -121,11 +121,11 @@ async fn respond(
     }
     let arrival = Arrival {
         address,
-        path_parameters,
+        path_parameters: found.parameters,
         config,
         slot,
     };
-    handshake::accept(endpoint, arrival, request).await
+    handshake::accept(found.endpoint, arrival, request).await
 }
 
 fn not_an_upgrade(method: &Method) -> Response<Body> {

@@ -55,11 +55,8 @@ impl Surroundings for Client {
     ) -> BoxFuture<'_, Result<(String, RowWrite), HostError>> {
         async move {
             let (table, _) = self.table()?;
-            if !row
-                .get("id")
-                .and_then(Value::as_str)
-                .is_some_and(|id| !id.is_empty())
-            {
+            let id = row.get("id").and_then(Value::as_str).unwrap_or("");
+            if id.is_empty() {
                 row.insert("id".into(), row_id().into());
             }
             let row = table.new_row(&row).map_err(invalid)?;

@@ -19,10 +19,7 @@ const KEY_LIMIT: usize = 200;
 impl Dialect for Gramex {
     fn decode(&self, text: &str, handlers: &[String]) -> Result<Decoded, Undecodable> {
         let refuse = |msg_id: Option<String>, code, message: String| {
-            Err(Undecodable {
-                rejection: Rejection::new(code, message),
-                msg_id,
-            })
+            Err(refused(Rejection::new(code, message), msg_id))
         };
         let mut message = match serde_json::from_str(text) {
             Ok(Value::Object(message)) => message,
@@ -37,13 +34,8 @@ impl Dialect for Gramex {
             take_key(&mut message, "_client"),
         ) {
             (Ok(msg_id), Ok(client)) => (msg_id, client),
-            (Ok(msg_id), Err(rejection)) => return Err(Undecodable { rejection, msg_id }),
-            (Err(rejection), _) => {
-                return Err(Undecodable {
-                    rejection,
-                    msg_id: None,
-                });
-            }
+            (Ok(msg_id), Err(rejection)) => return Err(refused(rejection, msg_id)),
+            (Err(rejection), _) => return Err(refused(rejection, None)),
         };
         if !handlers.is_empty()
             && let Some(message_type) = message.get("_type")
@@ -125,6 +117,11 @@ impl Dialect for Gramex {
         };
         frame.to_string()
     }
+}
+
+fn refused(rejection: Rejection, msg_id: Option<String>) -> Undecodable {
+    let rejection = Box::new(rejection);
+    Undecodable { rejection, msg_id }
 }
 
 /// Takes a reserved key out of a message: text, or a number as text.

@@ -26,7 +26,7 @@ impl Object {
             Ok(Value::Object(map)) => Ok(Self { map, text }),
             Ok(_) => Err(by.bad_output(hook, "returned JSON that is not an object")),
             Err(error) => {
-                Err(by.bad_output(hook, &format!("returned text that is not JSON: {error}")))
+                Err(by.bad_output(hook, format!("returned text that is not JSON: {error}")))
             }
         }
     }

@@ -88,6 +88,10 @@ pub struct Unavailable(pub String);
 #[derive(Clone)]
 pub struct SequencerHandle(Sender<Work>);
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "all but one of them are the large one"
+)]
 enum Work {
     Write(Submission),
     /// Write what was queued before, then end.
