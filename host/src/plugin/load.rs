@@ -143,7 +143,7 @@ pub async fn load(
         began: Instant::now(),
     };
     steps.end(Step::Name, check_name(name).map_err(|error| error.problem))?;
-    steps.end(Step::Settings, check_settings(engine, &settings))?;
+    steps.end(Step::Settings, check_settings(&settings))?;
 
     let size = bytes.len();
     steps.end(Step::Digest, check_size(size, &settings))?;
@@ -168,7 +168,7 @@ pub async fn load(
     let (pre, exports) = steps.end(Step::Link, linked.map_err(mismatch))?;
 
     let plugin: Arc<str> = name.into();
-    let log = PluginLog::new(Arc::clone(&plugin), number, settings.limits.log_lines);
+    let log = PluginLog::new(Arc::clone(&plugin), number, &settings.limits);
     let log = Arc::new(log);
     let statistics = Arc::new(Statistics::new(name));
     let pool = Pool::new(
@@ -205,10 +205,9 @@ pub async fn load(
     })
 }
 
-fn check_settings(engine: &Engine, settings: &PluginSettings) -> Result<(), String> {
+fn check_settings(settings: &PluginSettings) -> Result<(), String> {
     let limits = &settings.limits;
-    let memory = engine.settings().memory;
-    let tables = Engine::table_elements();
+    let (memory, tables) = Engine::HIGHEST;
     if limits.memory > memory {
         return Err(format!(
             "`limits.memory` is {} bytes; this server allows {memory}",
