@@ -49,7 +49,7 @@ pub enum EngineError {
         "can't set up the WebAssembly engine for {instances} plugin instances \
          ({} GiB of address space): {cause}. Lower the number of instances, or raise the \
          limit of address space (`ulimit -v`)",
-        u64::from(*instances) * (RESERVATION + GUARD) >> 30
+        (u64::from(*instances) * (RESERVATION + GUARD)) >> 30
     )]
     Engine { instances: u32, cause: String },
     #[error("can't start the thread that ticks the deadlines of plugins: {0}")]

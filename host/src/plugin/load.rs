@@ -146,11 +146,13 @@ pub async fn load(
     steps.end(Step::Settings, check_settings(&settings))?;
 
     let size = bytes.len();
-    steps.end(Step::Digest, check_size(size, &settings))?;
-    let digest: [u8; 32] = Sha256::digest(&bytes).into();
-    let component = steps.end(Step::Format, inspect::to_component(bytes))?;
-    let outside = inspect::outside(&component);
-    let outside = steps.end(Step::Format, outside)?;
+    let digest = check_size(size, &settings).map(|()| Sha256::digest(&bytes).into());
+    let digest: [u8; 32] = steps.end(Step::Digest, digest)?;
+    let read = inspect::to_component(bytes).and_then(|component| {
+        let outside = inspect::outside(&component)?;
+        Ok((component, outside))
+    });
+    let (component, outside) = steps.end(Step::Format, read)?;
     steps.end(
         Step::Imports,
         inspect::check_imports(&outside, name, &settings),

@@ -2,7 +2,7 @@
 
 use serde_json::json as object;
 
-use super::support::{Room, context, generation, json, none, parse};
+use super::support::{Room, context, generation, granted, json, none, parse};
 use crate::plugin::{Grant, Hook, HookError, Isolation, Limits, PluginSettings};
 
 /// Asks `relay` for what its handler of this type answers.
@@ -46,7 +46,7 @@ async fn a_hook_changes_a_message_and_only_its_active_hooks_run() {
 
 #[tokio::test]
 async fn a_rejection_reaches_the_sender_as_the_plugin_words_it() {
-    let guest = generation("misbehave", PluginSettings::default()).await;
+    let guest = generation("misbehave", granted()).await;
     let cx = context(Room::default());
     let error = guest
         .prepare(&cx, r#"{"do":"reject"}"#, &mut none())
@@ -85,7 +85,7 @@ async fn context_answers_from_the_surroundings() {
         ("count", object!(1)),
     ] {
         let message = object!({"_type": kind, "group": "red"});
-        let got = relay(message, room(), PluginSettings::default()).await;
+        let got = relay(message, room(), granted()).await;
         assert_eq!(got, Ok(answer), "{kind}");
     }
 }
@@ -95,7 +95,7 @@ async fn config_answers_from_the_settings() {
     let config = [("words".to_owned(), "spam".to_owned())].into();
     let settings = PluginSettings {
         config,
-        ..PluginSettings::default()
+        ..granted()
     };
     let all = relay(
         object!({"_type": "config"}),

@@ -2,17 +2,10 @@
 
 use serde_json::json as object;
 
-use super::support::{Room, context, generation, json, none, parse, row};
+use super::support::{Room, context, generation, granted, json, none, parse, row};
 use crate::effects::{Effect, Effects};
 use crate::plugin::{Grant, PluginSettings};
 use crate::row::RowWrite;
-
-fn granted() -> PluginSettings {
-    PluginSettings {
-        grants: vec![Grant::RowsRead, Grant::RowsWrite],
-        ..Default::default()
-    }
-}
 
 #[tokio::test]
 async fn each_send_becomes_its_effect_in_order() {
@@ -99,7 +92,7 @@ async fn nothing_remains_of_a_call_that_rejects_or_traps() {
 
 #[tokio::test]
 async fn a_message_has_a_limited_number_of_effects_over_all_its_hooks() {
-    let guest = generation("misbehave", PluginSettings::default()).await;
+    let guest = generation("misbehave", granted()).await;
     let cx = context(Room::default());
     let mut effects = none();
     let half = json(&object!({"do": "effects", "count": Effects::LIMIT / 2}));

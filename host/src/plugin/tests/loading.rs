@@ -49,6 +49,14 @@ async fn what_is_no_plugin_is_refused_at_its_step_with_a_remedy() {
         },
         ..usual()
     };
+    let starved = Limits {
+        memory: 64 << 10,
+        ..Limits::default()
+    };
+    let starved = PluginSettings {
+        limits: starved,
+        ..usual()
+    };
     let empty_module = b"\0asm\x01\0\0\0".to_vec();
     for (name, bytes, settings, step, says) in [
         ("../evil", bench.clone(), usual(), Step::Name, "a-z"),
@@ -58,6 +66,13 @@ async fn what_is_no_plugin_is_refused_at_its_step_with_a_remedy() {
             small,
             Step::Digest,
             "limits.component",
+        ),
+        (
+            "starved",
+            bench.clone(),
+            starved,
+            Step::Instantiate,
+            "limits.memory",
         ),
         (
             "text",
@@ -96,13 +111,6 @@ async fn what_is_no_plugin_is_refused_at_its_step_with_a_remedy() {
             usual(),
             Step::Exports,
             "exports no hook",
-        ),
-        (
-            "fails",
-            guest("fails-describe"),
-            usual(),
-            Step::Instantiate,
-            "hook `describe`",
         ),
         (
             "twice",

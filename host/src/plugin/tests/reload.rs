@@ -79,10 +79,10 @@ async fn an_upload_that_fails_changes_neither_file_nor_generation() {
     let (folder, plugins) = plugins();
     plugins.put("v", guest("versioned-a")).await.expect("loads");
     let error = plugins
-        .put("v", guest("fails-describe"))
+        .put("v", guest("duplicate-handlers"))
         .await
         .expect_err("fails");
-    assert!(error.to_string().contains("step instantiate"), "{error}");
+    assert!(error.to_string().contains("step describe"), "{error}");
     let info = plugins.get("v").expect("listed");
     assert!(info.failure.is_some() && info.current.is_some());
     assert_eq!(

@@ -11,8 +11,8 @@ use crate::effects::Effects;
 use crate::id::ConnectionId;
 use crate::plugin::load::load;
 use crate::plugin::{
-    CallContext, Engine, EngineSettings, Generation, HostError, LoadError, PluginSettings,
-    Surroundings,
+    CallContext, Engine, EngineSettings, Generation, Grant, HostError, Limits, LoadError,
+    PluginSettings, Surroundings,
 };
 use crate::row::{Cell, Row, RowWrite};
 
@@ -63,6 +63,22 @@ pub async fn try_load(
     settings: PluginSettings,
 ) -> Result<Generation, LoadError> {
     load(&ENGINE, None, 1, name, bytes, Arc::new(settings)).await
+}
+
+/// The usual settings with everything granted: `relay` and `misbehave` import `rows`.
+pub fn granted() -> PluginSettings {
+    PluginSettings {
+        grants: vec![Grant::RowsRead, Grant::RowsWrite],
+        ..PluginSettings::default()
+    }
+}
+
+/// The same with these limits.
+pub fn limited(limits: Limits) -> PluginSettings {
+    PluginSettings {
+        limits,
+        ..granted()
+    }
 }
 
 /// A call by a connection of a made-up endpoint.
