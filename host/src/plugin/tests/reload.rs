@@ -147,7 +147,19 @@ async fn a_plugin_in_use_is_not_deleted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reloads_of_one_name_come_one_after_the_other() {
     let (_folder, plugins) = plugins();
-    plugins.put("v", guest("versioned-a")).await.expect("loads");
+    // The first upload of a name, twice at the same time.
+    let (first, second) = tokio::join!(
+        plugins.put("v", guest("versioned-a")),
+        plugins.put("v", guest("versioned-a"))
+    );
+    let newest = first
+        .expect("loads")
+        .0
+        .number()
+        .max(second.expect("loads").0.number());
+    let current = plugins.handle("v").and_then(|handle| handle.current());
+    assert_eq!(current.map(|current| current.number()), Some(newest));
+
     let reloads = (0..8).map(|_| {
         let plugins = Arc::clone(&plugins);
         tokio::spawn(async move { plugins.reload("v").await.expect("reloads").0.number() })

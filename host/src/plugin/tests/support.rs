@@ -11,14 +11,20 @@ use crate::effects::Effects;
 use crate::id::ConnectionId;
 use crate::plugin::load::load;
 use crate::plugin::{
-    CallContext, Engine, EngineSettings, Generation, Grant, HostError, Limits, LoadError,
-    PluginSettings, Surroundings,
+    CallContext, CompileCache, Engine, EngineSettings, Generation, Grant, HostError, Limits,
+    LoadError, PluginSettings, Surroundings,
 };
 use crate::row::{Cell, Row, RowWrite};
 
 /// One engine for all tests: each reserves a good part of the address space.
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     Engine::new(EngineSettings { instances: 200 }).expect("an engine with 200 instances")
+});
+
+/// Compiled guests, kept from run to run beside the guests themselves.
+static CACHE: LazyLock<Arc<CompileCache>> = LazyLock::new(|| {
+    let cache = CompileCache::open(target().join("plugin-test-cache"));
+    Arc::new(cache.expect("a folder in cargo's target directory"))
 });
 
 /// The bytes of a guest by its package's name.
@@ -42,12 +48,17 @@ fn guests() -> PathBuf {
     if let Some(folder) = std::env::var_os("HOOKCAST_GUESTS") {
         return folder.into();
     }
-    // target/PROFILE/deps/hookcast-HASH is what runs this.
+    target().join("guests")
+}
+
+/// Cargo's target directory: target/PROFILE/deps/hookcast-HASH is what runs this.
+fn target() -> PathBuf {
     let test = std::env::current_exe().expect("the path of the running test");
-    test.ancestors()
+    let target = test
+        .ancestors()
         .nth(3)
-        .expect("cargo runs tests in its target directory")
-        .join("guests")
+        .expect("cargo runs tests in its target directory");
+    target.to_owned()
 }
 
 /// Loads a guest under its own name as generation 1.
@@ -62,7 +73,8 @@ pub async fn try_load(
     bytes: Vec<u8>,
     settings: PluginSettings,
 ) -> Result<Generation, LoadError> {
-    load(&ENGINE, None, 1, name, bytes, Arc::new(settings)).await
+    let cache = Some(Arc::clone(&CACHE));
+    load(&ENGINE, cache, 1, name, bytes, Arc::new(settings)).await
 }
 
 /// The usual settings with everything granted: `relay` and `misbehave` import `rows`.
