@@ -41,3 +41,6 @@ pub use registry::{
 pub use settings::{Grant, Isolation, Limits, PluginSettings};
 pub use statistics::HookFigures;
 pub use surroundings::{HostError, Surroundings};
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,8 @@ fn settings(config: &Config, name: &str) -> PluginSettings {
             instances: limits.instances as usize,
             component: limits.component,
             calls_per_instance: limits.calls_per_instance,
-            log_lines: limits.log_rate,
+            log_line: limits.log_line,
+            log_rate: limits.log_rate,
         },
         isolation: match plugin.isolation {
             config::Isolation::Warm => Isolation::Warm,

@@ -230,7 +230,7 @@ impl Generation {
     {
         let limits = &self.pool.settings().limits;
         let mut lease = self.pool.lend(hook).await?;
-        let instance = &mut *lease.instance;
+        let instance = &mut lease.instance;
         let store = &mut instance.store;
         store.set_epoch_deadline(1);
         let state = store.data_mut();

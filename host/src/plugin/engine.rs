@@ -23,7 +23,9 @@ const TABLES_PER_INSTANCE: u32 = 8;
 /// two or three of one.
 const CORE_INSTANCES_PER_INSTANCE: u32 = 16;
 /// Highest `limits.tables` of any plugin, in elements of one table.
-const TABLE_ELEMENTS: usize = 100_000;
+const TABLE_ELEMENTS: usize = 1_000_000;
+/// Highest `limits.memory` of any plugin, in bytes: all that 32 bits can address.
+const MEMORY: usize = 4 << 30;
 
 /// Sizes of the instance pool. They hold for the whole process and can't be changed
 /// while it runs.
@@ -32,16 +34,11 @@ pub struct EngineSettings {
     /// Instances of all plugins together. Each takes 4 GiB of address space (not of
     /// memory): 10,000 fit on Linux x86-64, 25,000 don't.
     pub instances: u32,
-    /// Highest `limits.memory` of any plugin, in bytes.
-    pub memory: usize,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self {
-            instances: 1_000,
-            memory: 1 << 30,
-        }
+        Self { instances: 1_000 }
     }
 }
 
@@ -52,7 +49,7 @@ pub enum EngineError {
         "can't set up the WebAssembly engine for {instances} plugin instances \
          ({} GiB of address space): {cause}. Lower the number of instances, or raise the \
          limit of address space (`ulimit -v`)",
-        u64::from(*instances) * (RESERVATION + GUARD) >> 30
+        (u64::from(*instances) * (RESERVATION + GUARD)) >> 30
     )]
     Engine { instances: u32, cause: String },
     #[error("can't start the thread that ticks the deadlines of plugins: {0}")]
@@ -94,10 +91,8 @@ impl Engine {
         &self.wasmtime
     }
 
-    /// Highest `limits.tables` that a plugin may be given.
-    pub(super) const fn table_elements() -> usize {
-        TABLE_ELEMENTS
-    }
+    /// Highest `limits.memory` and `limits.tables` that a plugin may be given.
+    pub(super) const HIGHEST: (usize, usize) = (MEMORY, TABLE_ELEMENTS);
 
     /// Memories that an instance of the component takes from the pool.
     pub(super) fn slots_of(component: &Component) -> u32 {
@@ -131,7 +126,7 @@ fn config(settings: &EngineSettings) -> Config {
         .total_tables(count.saturating_mul(TABLES_PER_INSTANCE))
         .max_tables_per_component(TABLES_PER_INSTANCE)
         .total_stacks(count)
-        .max_memory_size(settings.memory)
+        .max_memory_size(MEMORY)
         .table_elements(TABLE_ELEMENTS)
         // With the kernel's PAGEMAP_SCAN a slot is reset by rewriting the pages that
         // were touched: half the cost of a fresh instance.
@@ -203,11 +198,7 @@ mod tests {
 
     #[test]
     fn the_ticker_stops_with_the_engine() {
-        let engine = Engine::new(EngineSettings {
-            instances: 2,
-            ..Default::default()
-        })
-        .expect("a small engine");
+        let engine = Engine::new(EngineSettings { instances: 2 }).expect("a small engine");
         let weak = engine.wasmtime().weak();
         drop(engine);
         // The thread held a clone: were it still running, the engine would be alive.
@@ -218,7 +209,6 @@ mod tests {
     fn too_many_instances_are_an_error_that_says_what_to_do() {
         let settings = EngineSettings {
             instances: 1_000_000,
-            ..Default::default()
         };
         let Err(error) = Engine::new(settings) else {
             panic!("4 PiB of address space")

@@ -142,10 +142,18 @@ impl HookError {
                 backtrace,
             };
         }
+        let root = error.root_cause().to_string();
+        // wasmtime has no public type for it.
+        if root.contains("fuel allocated for hostcalls") {
+            let problem = "returned, or passed to a host function, far more than `limits.output` \
+                           allows"
+                .to_owned();
+            return Self::BadOutput { place, problem };
+        }
         // The root cause is the trap; what surrounds it repeats the backtrace.
         let cause = match error.downcast_ref::<wasmtime::Trap>() {
             Some(trap) => format!("trapped: {trap}"),
-            None => format!("failed: {}", error.root_cause()),
+            None => format!("failed: {root}"),
         };
         Self::Trapped {
             place,

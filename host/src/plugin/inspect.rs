@@ -214,3 +214,73 @@ pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
         names.join(", ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::settings::Grant;
+
+    #[test]
+    fn imports_are_granted_or_refused_with_a_remedy() {
+        let usual = PluginSettings::default();
+        for granted in [
+            "hookcast:plugin/types@0.1.0",
+            "hookcast:plugin/messaging@0.1.7",
+            "wasi:cli/exit@0.2.0",
+            "wasi:io/streams@0.2.12",
+            "wasi:logging/logging@0.1.0-draft",
+        ] {
+            assert_eq!(remedy(granted, "p", &usual), None, "{granted}");
+        }
+        for (refused, says) in [
+            ("hookcast:plugin/rows@0.1.0", "grants` of [plugins.p]"),
+            ("hookcast:plugin/messaging@0.2.0", "offers version 0.1.0"),
+            ("hookcast:plugin/magic@0.1.0", "no such host function"),
+            ("wasi:io/streams@0.3.0", "offers version 0.2"),
+            ("wasi:logging/logging@0.1.0", "0.1.0-draft"),
+            ("wasi:sockets/tcp@0.2.0", "sockets"),
+            ("wasi:http/outgoing-handler@0.2.0", "HTTP"),
+            ("wasi:keyvalue/store@0.2.0-draft", "does not offer"),
+            ("env", "does not offer"),
+        ] {
+            let told = remedy(refused, "p", &usual).expect(refused);
+            assert!(told.contains(says), "{refused}: {told}");
+        }
+        let grants = vec![Grant::RowsWrite];
+        let granted = PluginSettings { grants, ..usual };
+        assert_eq!(remedy("hookcast:plugin/rows@0.1.0", "p", &granted), None);
+    }
+
+    #[test]
+    fn every_import_that_is_refused_is_named() {
+        let imports = ["wasi:sockets/tcp@0.2.0", "wasi:http/types@0.2.0"];
+        let outside = Outside {
+            imports: imports.map(str::to_owned).into(),
+            ..Outside::default()
+        };
+        let error = check_imports(&outside, "p", &PluginSettings::default()).expect_err("refused");
+        assert!(
+            imports.iter().all(|import| error.contains(import)),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn hooks_are_known_by_their_version_line() {
+        let exports = |names: &[&str]| Outside {
+            exports: names.iter().map(ToString::to_string).collect(),
+            ..Outside::default()
+        };
+        let describe = "hookcast:plugin/describe@0.1.0";
+        let hooks = exported_hooks(&exports(&[describe, "hookcast:plugin/modify@0.1.3"]));
+        assert_eq!(hooks, Ok(vec![Hook::Modify]));
+        let error = exported_hooks(&exports(&[describe, "hookcast:plugin/modify@0.2.0"]));
+        assert!(error.expect_err("refused").contains("@0.2.0"));
+        let error = exported_hooks(&exports(&["hookcast:plugin/modify@0.1.0"]));
+        assert!(
+            error
+                .expect_err("refused")
+                .contains("not `hookcast:plugin/describe")
+        );
+    }
+}

@@ -143,14 +143,16 @@ pub async fn load(
         began: Instant::now(),
     };
     steps.end(Step::Name, check_name(name).map_err(|error| error.problem))?;
-    steps.end(Step::Settings, check_settings(engine, &settings))?;
+    steps.end(Step::Settings, check_settings(&settings))?;
 
     let size = bytes.len();
-    steps.end(Step::Digest, check_size(size, &settings))?;
-    let digest: [u8; 32] = Sha256::digest(&bytes).into();
-    let component = steps.end(Step::Format, inspect::to_component(bytes))?;
-    let outside = inspect::outside(&component);
-    let outside = steps.end(Step::Format, outside)?;
+    let digest = check_size(size, &settings).map(|()| Sha256::digest(&bytes).into());
+    let digest: [u8; 32] = steps.end(Step::Digest, digest)?;
+    let read = inspect::to_component(bytes).and_then(|component| {
+        let outside = inspect::outside(&component)?;
+        Ok((component, outside))
+    });
+    let (component, outside) = steps.end(Step::Format, read)?;
     steps.end(
         Step::Imports,
         inspect::check_imports(&outside, name, &settings),
@@ -168,7 +170,7 @@ pub async fn load(
     let (pre, exports) = steps.end(Step::Link, linked.map_err(mismatch))?;
 
     let plugin: Arc<str> = name.into();
-    let log = PluginLog::new(Arc::clone(&plugin), number, settings.limits.log_lines);
+    let log = PluginLog::new(Arc::clone(&plugin), number, &settings.limits);
     let log = Arc::new(log);
     let statistics = Arc::new(Statistics::new(name));
     let pool = Pool::new(
@@ -205,10 +207,9 @@ pub async fn load(
     })
 }
 
-fn check_settings(engine: &Engine, settings: &PluginSettings) -> Result<(), String> {
+fn check_settings(settings: &PluginSettings) -> Result<(), String> {
     let limits = &settings.limits;
-    let memory = engine.settings().memory;
-    let tables = Engine::table_elements();
+    let (memory, tables) = Engine::HIGHEST;
     if limits.memory > memory {
         return Err(format!(
             "`limits.memory` is {} bytes; this server allows {memory}",

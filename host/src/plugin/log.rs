@@ -1,8 +1,8 @@
 //! What guests say: `wasi:logging`, stdout and stderr, as lines of the host's log.
 //!
 //! Guests are not trusted with the operator's terminal. A line has no control
-//! characters, at most [`LINE`] bytes, and a generation has a number of lines per second;
-//! what is dropped is counted and said.
+//! characters and a limited length, and a generation has a number of lines per second; what
+//! is dropped is counted and said.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -11,12 +11,14 @@ use std::time::{Duration, Instant};
 use metrics::Counter;
 use parking_lot::Mutex;
 
+use super::settings::Limits;
+
 mod capture;
 
 pub use capture::Captured;
 
-/// Bytes of one line, before its control characters are escaped.
-const LINE: usize = 1 << 10;
+/// Bytes of a guest's text in an error message.
+const SHOWN: usize = 1 << 10;
 
 /// Levels of `wasi:logging`, most talkative first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +36,10 @@ pub struct PluginLog {
     plugin: Arc<str>,
     generation: u64,
     version: OnceLock<Arc<str>>,
-    lines_per_second: u32,
+    /// Bytes of one line, before its control characters are escaped.
+    line: usize,
+    /// Lines per second.
+    rate: u32,
     second: Mutex<Second>,
     dropped_total: Counter,
 }
@@ -47,13 +52,14 @@ struct Second {
 }
 
 impl PluginLog {
-    pub fn new(plugin: Arc<str>, generation: u64, lines_per_second: u32) -> Self {
+    pub fn new(plugin: Arc<str>, generation: u64, limits: &Limits) -> Self {
         let labelled = plugin.to_string();
         Self {
             plugin,
             generation,
             version: OnceLock::new(),
-            lines_per_second,
+            line: limits.log_line,
+            rate: limits.log_rate,
             second: Mutex::new(Second {
                 began: Instant::now(),
                 lines: 0,
@@ -86,7 +92,7 @@ impl PluginLog {
         let dropped = {
             let mut second = self.second.lock();
             let before = second.roll(Instant::now());
-            if second.lines >= self.lines_per_second {
+            if second.lines >= self.rate {
                 second.dropped += 1;
                 self.dropped_total.increment(1);
                 return;
@@ -98,10 +104,10 @@ impl PluginLog {
             self.emit(
                 Level::Warn,
                 "",
-                &format!("{dropped} log lines were dropped (`limits.log_lines`)"),
+                &format!("{dropped} log lines were dropped (`limits.log_rate`)"),
             );
         }
-        self.emit(level, &printable(context), &printable(message));
+        self.emit(level, &cut(context, self.line), &cut(message, self.line));
     }
 
     fn emit(&self, level: Level, context: &str, message: &str) {
@@ -140,10 +146,15 @@ impl Second {
     }
 }
 
-/// The text as it may be printed: cut to [`LINE`] bytes, control characters escaped, and
-/// with them those that turn the direction of writing.
+/// A guest's text as it may be printed in an error message.
 pub fn printable(text: &str) -> String {
-    let cut = text.floor_char_boundary(LINE);
+    cut(text, SHOWN)
+}
+
+/// The text as it may be printed: cut to `limit` bytes, control characters escaped, and
+/// with them those that turn the direction of writing.
+fn cut(text: &str, limit: usize) -> String {
+    let cut = text.floor_char_boundary(limit);
     let mut line = String::with_capacity(cut + 3);
     for c in text[..cut].chars() {
         match c {
@@ -180,14 +191,21 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut_between_characters() {
-        let line = printable(&"ä".repeat(LINE));
-        assert_eq!(line.chars().count(), LINE / 2 + 1);
+        let line = printable(&"ä".repeat(SHOWN));
+        assert_eq!(line.chars().count(), SHOWN / 2 + 1);
         assert!(line.ends_with('…'));
     }
 
     #[test]
     fn lines_beyond_the_limit_are_counted() {
-        let log = PluginLog::new("p".into(), 1, 2);
+        let log = PluginLog::new(
+            "p".into(),
+            1,
+            &Limits {
+                log_rate: 2,
+                ..Limits::default()
+            },
+        );
         for _ in 0..5 {
             log.line(Level::Info, "", "again");
         }

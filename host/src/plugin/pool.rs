@@ -38,13 +38,13 @@ pub struct Pool {
     permits: Semaphore,
     /// Instances that wait for a call. Last in, first out: the last one is in the caches.
     /// A plain mutex, never held across an await.
-    idle: Mutex<Vec<Box<Instance>>>,
+    idle: Mutex<Vec<Instance>>,
 }
 
 /// An instance lent to one call. Dropped, it takes the instance with it: that is what
 /// becomes of it after an error or when the call's future is dropped.
 pub struct Lease<'a> {
-    pub instance: Box<Instance>,
+    pub instance: Instance,
     pool: &'a Pool,
     _permit: SemaphorePermit<'a>,
 }
@@ -112,7 +112,7 @@ impl Pool {
     }
 
     /// Makes an instance and asks it what it is. `hook` is what it is made for.
-    pub async fn make(&self, hook: Hook) -> Result<(Box<Instance>, Description), HookError> {
+    pub async fn make(&self, hook: Hook) -> Result<(Instance, Description), HookError> {
         let limits = &self.settings.limits;
         let slots = self.engine.slots(self.memories);
         let slots = tokio::time::timeout(limits.wall, slots)
@@ -151,7 +151,7 @@ impl Pool {
                 store.data().captured.flush();
                 self.statistics
                     .returned(Hook::Describe, clock.took(), false);
-                return Ok((Box::new(Instance::new(store, guest, slots)), description));
+                return Ok((Instance::new(store, guest, slots), description));
             }
             Ok(Err(error)) => {
                 store.data().captured.flush();
@@ -168,7 +168,7 @@ impl Pool {
     }
 
     /// Keeps an instance for later calls.
-    pub fn keep(&self, mut instance: Box<Instance>) {
+    pub fn keep(&self, mut instance: Instance) {
         instance.calls += 1;
         let limits = &self.settings.limits;
         if self.settings.isolation == Isolation::Warm && instance.calls < limits.calls_per_instance

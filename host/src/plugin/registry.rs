@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{OwnedMutexGuard, watch};
 
@@ -18,8 +17,11 @@ use super::settings::PluginSettings;
 
 mod file;
 mod info;
+mod slot;
 
 pub use info::{Changes, Failure, GenerationInfo, PluginInfo};
+pub use slot::{Candidate, PluginHandle};
+use slot::{Parts, Slot};
 
 /// All plugins. Shared behind an `Arc`; every method takes `&self`.
 pub struct Plugins {
@@ -28,59 +30,13 @@ pub struct Plugins {
     cache: Option<Arc<CompileCache>>,
     settings: RwLock<BTreeMap<String, Arc<PluginSettings>>>,
     slots: RwLock<BTreeMap<String, Arc<Slot>>>,
+    /// One lock for each name that is being loaded, so that reloads of one name come one
+    /// after the other. Async, because loading waits for the compiler; nothing that
+    /// serves messages takes them.
+    loading: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// The last generation number given out.
     numbers: AtomicU64,
     swapped: watch::Sender<u64>,
-}
-
-/// One name.
-struct Slot {
-    name: Arc<str>,
-    current: ArcSwapOption<Generation>,
-    /// Held while a candidate is loaded and until it is activated or dropped, so that
-    /// reloads of one name come one after the other. An async mutex: loading waits for
-    /// the compiler. Nothing that serves messages takes it.
-    loading: Arc<tokio::sync::Mutex<()>>,
-    /// Why the last attempt to load failed; none when it did not.
-    failure: Mutex<Option<LoadError>>,
-}
-
-/// A way to the current generation of one plugin, without a look-up by name. Stays valid
-/// through swaps; endpoints keep one for each of their plugins.
-#[derive(Clone)]
-pub struct PluginHandle(Arc<Slot>);
-
-impl PluginHandle {
-    pub fn name(&self) -> &Arc<str> {
-        &self.0.name
-    }
-
-    /// The current generation. Take it once for a message and judge all of it with that.
-    /// None when the plugin never loaded or was deleted.
-    pub fn current(&self) -> Option<Arc<Generation>> {
-        self.0.current.load_full()
-    }
-}
-
-/// A generation that loaded fine and is not current yet. Its name can't be reloaded by
-/// anyone else until it is activated or dropped.
-pub struct Candidate {
-    generation: Arc<Generation>,
-    slot: Arc<Slot>,
-    /// An upload's bytes, written to the folder when it is activated.
-    upload: Option<Vec<u8>>,
-    _loading: OwnedMutexGuard<()>,
-}
-
-impl Candidate {
-    pub fn generation(&self) -> &Arc<Generation> {
-        &self.generation
-    }
-
-    /// What activating it would change.
-    pub fn changes(&self) -> Changes {
-        Changes::between(self.slot.current.load().as_deref(), &self.generation)
-    }
 }
 
 /// A request about plugins that was not carried out.
@@ -121,6 +77,7 @@ impl Plugins {
             cache: cache.map(Arc::new),
             settings: RwLock::new(settings.collect()),
             slots: RwLock::default(),
+            loading: Mutex::default(),
             numbers: AtomicU64::new(0),
             swapped: watch::Sender::new(0),
         }
@@ -155,7 +112,7 @@ impl Plugins {
 
     /// The way to a plugin; none when there is no plugin of this name.
     pub fn handle(&self, name: &str) -> Option<PluginHandle> {
-        self.slots.read().get(name).cloned().map(PluginHandle)
+        self.slots.read().get(name).cloned().map(PluginHandle::new)
     }
 
     /// What there is to know of one plugin.
@@ -210,9 +167,7 @@ impl Plugins {
     ) -> Result<Candidate, RegistryError> {
         let (slot, loading) = self.lock(name).await?;
         let result = self.load(name, bytes.clone(), self.settings(name)).await;
-        let mut candidate = self.judged(slot, loading, result)?;
-        candidate.upload = Some(bytes);
-        Ok(candidate)
+        Ok(self.judged(slot, loading, result)?.uploaded(bytes))
     }
 
     /// Makes a candidate current. Messages whose judging began before keep the old
@@ -221,12 +176,12 @@ impl Plugins {
     /// # Errors
     /// An upload could not be written to the folder; then the old generation stays.
     pub async fn activate(&self, candidate: Candidate) -> Result<Arc<Generation>, RegistryError> {
-        let Candidate {
+        let Parts {
             generation,
             slot,
             upload,
             _loading,
-        } = candidate;
+        } = candidate.into_parts();
         let name = slot.name.to_string();
         if let Some(bytes) = upload {
             file::write(&self.folder, &name, bytes).await?;
@@ -283,29 +238,19 @@ impl Plugins {
         self.settings.read().get(name).cloned().unwrap_or_default()
     }
 
+    /// Waits until nobody else loads this name. A name without a slot gets one, which is
+    /// not listed yet.
     async fn lock(&self, name: &str) -> Result<(Arc<Slot>, OwnedMutexGuard<()>), LoadError> {
         check_name(name)?;
-        loop {
-            let slot = self.slots.read().get(name).cloned();
-            let slot = slot.unwrap_or_else(|| self.new_slot(name));
-            let loading = Arc::clone(&slot.loading).lock_owned().await;
-            // It may have been deleted while we waited; then the name has no slot, or
-            // another one.
-            let now = self.slots.read().get(name).cloned();
-            match now {
-                Some(now) if !Arc::ptr_eq(&now, &slot) => {}
-                _ => return Ok((slot, loading)),
-            }
-        }
-    }
-
-    fn new_slot(&self, name: &str) -> Arc<Slot> {
-        Arc::new(Slot {
-            name: name.into(),
-            current: ArcSwapOption::empty(),
-            loading: Arc::default(),
-            failure: Mutex::new(None),
-        })
+        let lock = {
+            let mut loading = self.loading.lock();
+            // Whoever holds a lock or waits for it has a clone; the others are not needed.
+            loading.retain(|_, lock| Arc::strong_count(lock) > 1);
+            Arc::clone(loading.entry(name.to_owned()).or_default())
+        };
+        let guard = lock.lock_owned().await;
+        let slot = self.slots.read().get(name).cloned();
+        Ok((slot.unwrap_or_else(|| Arc::new(Slot::new(name))), guard))
     }
 
     async fn load(
@@ -335,12 +280,7 @@ impl Plugins {
     ) -> Result<Candidate, LoadError> {
         *slot.failure.lock() = result.as_ref().err().cloned();
         match result {
-            Ok(generation) => Ok(Candidate {
-                generation: Arc::new(generation),
-                slot,
-                upload: None,
-                _loading: loading,
-            }),
+            Ok(generation) => Ok(Candidate::new(generation, slot, loading)),
             Err(error) => {
                 tracing::warn!("{error}");
                 // A file of the folder that never loaded is listed with its failure; an

@@ -29,6 +29,7 @@ impl Cause {
     }
 }
 
+#[allow(clippy::derivable_impls)] // The type is generated: nothing can be derived on it.
 impl Default for Acceptance {
     fn default() -> Self {
         Self {

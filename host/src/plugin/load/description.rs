@@ -37,7 +37,8 @@ pub fn check(description: Description, exported: &[Hook]) -> Result<Described, S
             "`describe` gives a version that is not 1 to {NAME} printable bytes"
         ));
     }
-    let hooks = active(&hooks, exported)?;
+    let mut hooks = active(&hooks, exported)?;
+    hooks.sort();
     let answers = hooks.contains(&Hook::Handlers);
     if answers == handlers.is_empty() {
         return Err(if answers {

@@ -11,7 +11,9 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use super::{LINE, Level, PluginLog, printable};
+use super::{Level, PluginLog, SHOWN, printable};
+#[cfg(test)]
+use crate::plugin::settings::Limits;
 
 /// Bytes a guest may write at once.
 const CHUNK: usize = 4 << 10;
@@ -37,10 +39,10 @@ struct Stream {
 
 #[derive(Default)]
 struct Line {
-    /// The line that has not ended yet, at most [`LINE`] and one byte of it.
+    /// The line that has not ended yet, at most one byte more of it than is logged.
     open: Vec<u8>,
     /// What was said since the call began, for the error report of a trap; at most
-    /// [`LINE`] bytes.
+    /// [`SHOWN`] bytes.
     words: String,
 }
 
@@ -103,14 +105,14 @@ impl Captured {
 impl Line {
     fn note(&mut self, message: &str) {
         let message = message.trim_end();
-        if message.is_empty() || self.words.len() >= LINE {
+        if message.is_empty() || self.words.len() >= SHOWN {
             return;
         }
         if !self.words.is_empty() {
             self.words.push(' ');
         }
         self.words
-            .push_str(&message[..message.floor_char_boundary(LINE)]);
+            .push_str(&message[..message.floor_char_boundary(SHOWN)]);
     }
 }
 
@@ -128,8 +130,8 @@ impl Stream {
 
     fn extend(&self, bytes: &[u8]) {
         let mut line = self.line.lock();
-        // One more than fits, so that `printable` sees that something was cut.
-        let room = (LINE + 1).saturating_sub(line.open.len());
+        // One more than fits, so that cutting sees that something was cut.
+        let room = (self.log.line + 1).saturating_sub(line.open.len());
         let bytes = &bytes[..bytes.len().min(room)];
         line.open.extend_from_slice(bytes);
     }
@@ -217,7 +219,7 @@ mod tests {
 
     #[test]
     fn stderr_is_remembered_as_last_words_until_the_next_call() {
-        let captured = Captured::new(Arc::new(PluginLog::new("p".into(), 1, 100)));
+        let captured = Captured::new(Arc::new(PluginLog::new("p".into(), 1, &Limits::default())));
         captured.err.take(b"panicked at src/lib.rs:7:\nboom");
         captured.flush();
         assert_eq!(
@@ -230,10 +232,13 @@ mod tests {
 
     #[test]
     fn a_line_that_never_ends_is_bounded() {
-        let captured = Captured::new(Arc::new(PluginLog::new("p".into(), 1, 100)));
+        let captured = Captured::new(Arc::new(PluginLog::new("p".into(), 1, &Limits::default())));
         for _ in 0..100 {
             captured.out.take(&[b'x'; CHUNK]);
         }
-        assert_eq!(captured.out.line.lock().open.len(), LINE + 1);
+        assert_eq!(
+            captured.out.line.lock().open.len(),
+            captured.out.log.line + 1
+        );
     }
 }

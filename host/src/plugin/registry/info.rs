@@ -4,7 +4,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Slot;
+use super::slot::Slot;
 use crate::plugin::generation::{Generation, Handler};
 use crate::plugin::hook::Hook;
 use crate::plugin::load::{LoadError, LoadReport};

@@ -1,0 +1,10 @@
+//! The plugin host against real guests: `tests/components` and `plugins`, built by
+//! `cargo xtask guests`.
+
+mod calls;
+mod effects;
+mod hostile;
+mod loading;
+mod reload;
+mod speed;
+mod support;
