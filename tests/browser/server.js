@@ -49,6 +49,8 @@ token = "${ADMIN_TOKEN}"
 url = "sqlite://${this.path('hookcast.db')}"
 [plugins]
 dir = "${this.path('plugins')}"
+[engine]
+cache = "${this.path('cache')}"
 [endpoints.chat]
 path = "/chat"
 dialect = "gramex"
