@@ -12,12 +12,15 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::clock::now_micros;
 use crate::config::{Config, Durability, EndpointConfig, StorageUrl};
 use crate::deliver::{Encoder, Groups, Hub, HubSender};
 use crate::dialect::gramex::Gramex;
 use crate::endpoint::{ADMISSION, Chain, Endpoint};
+use crate::log::EndpointLog;
+use crate::log::appender;
 use crate::log::position::{Incarnation, Incarnations};
-use crate::log::sequencer::{self, EndpointLog, Sequencer, SequencerHandle, now_micros};
+use crate::log::sequencer::{Sequencer, SequencerHandle};
 use crate::log::{LogReader, Ring};
 use crate::plugin::Plugins;
 use crate::routes::Routes;
@@ -224,11 +227,11 @@ impl Writers {
     }
 }
 
-fn durability(configured: Durability) -> sequencer::Durability {
+fn durability(configured: Durability) -> appender::Durability {
     match configured {
-        Durability::Full => sequencer::Durability::Full,
-        Durability::Process => sequencer::Durability::Process,
-        Durability::Ephemeral => sequencer::Durability::Ephemeral,
+        Durability::Full => appender::Durability::Full,
+        Durability::Process => appender::Durability::Process,
+        Durability::Ephemeral => appender::Durability::Ephemeral,
     }
 }
 

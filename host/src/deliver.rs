@@ -11,6 +11,7 @@ pub mod class;
 pub mod groups;
 pub mod hub;
 pub mod index;
+mod roster;
 pub mod socket;
 
 use std::sync::Arc;

@@ -13,11 +13,11 @@ mod prepare;
 
 use std::sync::Arc;
 
+use crate::clock::now_micros;
 use crate::connection::Connection;
 use crate::deliver::{GroupChange, Step};
 use crate::effects::{Effect, Effects};
 use crate::endpoint::{Chain, Endpoint};
-use crate::log::sequencer::now_micros;
 use crate::log::submission::{Command, Draft, Item, Source};
 use crate::log::{Audience, Method, Submission};
 use crate::plugin::{CallContext, HookError};

@@ -6,6 +6,7 @@ pub mod app;
 #[cfg(test)]
 mod architecture;
 pub mod cli;
+pub mod clock;
 pub mod close_code;
 pub mod config;
 pub mod connection;

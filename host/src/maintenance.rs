@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::clock::now_micros;
 use crate::endpoint::Endpoint;
-use crate::log::sequencer::now_micros;
 use crate::storage::sqlite::retention::{self, Retention};
 
 /// Between two rounds. A log may exceed its limits for this long.

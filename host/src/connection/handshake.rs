@@ -13,6 +13,7 @@ use parking_lot::RwLock;
 use serde_json::{Map, Value};
 use tokio::net::TcpStream;
 
+use crate::clock::now_micros;
 use crate::config::Config;
 use crate::deliver::{ClassKey, HubMessage, Outbox};
 use crate::effects::Effects;
@@ -21,7 +22,6 @@ use crate::filter::parse_query;
 use crate::id::ConnectionId;
 use crate::judge;
 use crate::log::Lane;
-use crate::log::sequencer::now_micros;
 use crate::plugin::{Hook, HookError};
 use crate::problem::problem;
 use crate::rejection::code;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use crate::clock::now_micros;
 use crate::dialect::Notice;
 use crate::judge;
 use crate::log::Source;
-use crate::log::sequencer::now_micros;
 use crate::log::submission::MessageId;
 use crate::rejection::{Rejection, code};
 

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use crate::clock::now_micros;
 use crate::close_code;
 use crate::deliver::HubMessage;
 use crate::deliver::socket::Ending;
 use crate::effects::Effects;
 use crate::frame;
 use crate::judge;
-use crate::log::sequencer::now_micros;
 use crate::plugin::{Cause, Hook};
 
 use super::heartbeat::{Due, Heartbeat};

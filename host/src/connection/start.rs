@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::clock::now_micros;
 use crate::close_code;
 use crate::config::History;
 use crate::deliver::ClassKey;
@@ -11,7 +12,6 @@ use crate::filter::{Filter, reserved};
 use crate::frame;
 use crate::judge;
 use crate::log::reader::Reset;
-use crate::log::sequencer::now_micros;
 use crate::plugin::{Arg, Hook};
 use crate::rejection::{Rejection, code};
 use crate::row::Table;

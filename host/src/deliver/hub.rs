@@ -1,23 +1,22 @@
 //! The fan-out task.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, histogram};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::dialect::Notice;
 use crate::id::ConnectionId;
+use crate::log::EndpointLog;
 use crate::log::ring::Read;
-use crate::log::sequencer::EndpointLog;
 use crate::log::{Audience, Event};
 
 use super::batch::{BYTES, Batch, Personal};
-use super::class::{Class, ClassKey, Encoder, Shape};
+use super::class::{ClassKey, Encoder, Shape};
 use super::groups::Groups;
-use super::index::{ClassId, ClassIndex};
-use super::socket::{Offered, Outbox, Slice};
+use super::roster::{Connected, Roster};
+use super::socket::{Offered, Slice};
 use super::{HubMessage, Reply, Step, Subscribed};
 
 /// Writes between two breaks for other tasks: about a quarter of a millisecond.
@@ -28,30 +27,14 @@ const WRITES_PER_TURN: usize = 64;
 const SMALL_GAP: u64 = 256;
 
 pub struct Hub {
-    endpoint: Arc<str>,
     log: Arc<EndpointLog>,
     encoder: Arc<Encoder>,
     groups: Arc<Groups>,
     admission: Arc<Semaphore>,
-    connections: HashMap<ConnectionId, Connected>,
-    users: HashMap<Arc<str>, Vec<ConnectionId>>,
-    classes: HashMap<ClassId, Class>,
-    class_ids: HashMap<Arc<ClassKey>, ClassId>,
-    next_class: ClassId,
-    index: ClassIndex,
-    /// Subscribers that know more than has been delivered, by the first offset they want.
-    early: BTreeMap<u64, Vec<(ConnectionId, ClassId)>>,
+    roster: Roster,
     /// Events up to here have been written out.
     delivered: u64,
     batch: Batch,
-}
-
-/// A connection as fan-out knows it.
-struct Connected {
-    outbox: Arc<Outbox>,
-    user: Option<Arc<str>>,
-    /// Class and place in it, while live.
-    live: Option<(ClassId, usize)>,
 }
 
 impl Hub {
@@ -61,21 +44,13 @@ impl Hub {
         groups: Arc<Groups>,
         admission: Arc<Semaphore>,
     ) -> Self {
-        let delivered = log.ring.head();
         Self {
-            endpoint: log.name.clone(),
+            delivered: log.ring.head(),
+            roster: Roster::new(log.name.clone()),
             log,
             encoder,
             groups,
             admission,
-            connections: HashMap::new(),
-            users: HashMap::new(),
-            classes: HashMap::new(),
-            class_ids: HashMap::new(),
-            next_class: 0,
-            index: ClassIndex::default(),
-            early: BTreeMap::new(),
-            delivered,
             batch: Batch::default(),
         }
     }
@@ -104,20 +79,7 @@ impl Hub {
                 connection,
                 outbox,
                 user,
-            } => {
-                if let Some(user) = &user {
-                    self.users.entry(user.clone()).or_default().push(connection);
-                }
-                self.connections.insert(
-                    connection,
-                    Connected {
-                        outbox,
-                        user,
-                        live: None,
-                    },
-                );
-                gauge!("hookcast_connections", "endpoint" => self.endpoint.clone()).increment(1);
-            }
+            } => self.roster.enter(connection, outbox, user),
             HubMessage::Subscribe {
                 connection,
                 key,
@@ -129,7 +91,10 @@ impl Hub {
                 // The connection may have ended meanwhile.
                 let _ = answer.send(subscribed);
             }
-            HubMessage::Exit { connection } => self.exit(connection),
+            HubMessage::Exit { connection } => {
+                self.roster.exit(connection);
+                self.groups.exit(connection);
+            }
         }
     }
 
@@ -177,8 +142,8 @@ impl Hub {
         let (personal, touched) = (&mut self.batch.personal, &mut self.batch.touched);
         match &event.audience {
             Audience::All => {
-                let classes = &mut self.classes;
-                self.index.candidates(&event, |id| {
+                let classes = &mut self.roster.classes;
+                self.roster.index.candidates(&event, |id| {
                     let Some(class) = classes.get_mut(&id) else {
                         return;
                     };
@@ -202,7 +167,7 @@ impl Hub {
                 }
             }),
             Audience::User(user) => {
-                for connection in self.users.get(user).into_iter().flatten() {
+                for connection in self.roster.users.get(user).into_iter().flatten() {
                     personal.entry(*connection).or_default().add.push(at);
                 }
             }
@@ -220,7 +185,7 @@ impl Hub {
         let mut writes = 0;
         let mut behind = Vec::new();
         for id in &batch.touched {
-            let Some(class) = self.classes.get(id) else {
+            let Some(class) = self.roster.classes.get(id) else {
                 continue;
             };
             let slice = self.encode(&class.key, &batch.events, &class.selected);
@@ -256,12 +221,12 @@ impl Hub {
     /// After the writes: forget the batch, free admission, end what is to be closed.
     fn settle(&mut self, batch: Batch, behind: Vec<ConnectionId>) {
         for id in &batch.touched {
-            if let Some(class) = self.classes.get_mut(id) {
+            if let Some(class) = self.roster.classes.get_mut(id) {
                 class.selected.clear();
             }
         }
         for connection in behind {
-            self.leave_class(connection);
+            self.roster.leave(connection);
         }
         if let Some(last) = batch.events.last() {
             self.delivered = last.offset;
@@ -269,7 +234,7 @@ impl Hub {
         }
         self.admission.add_permits(batch.admitted);
         for (connection, code, reason) in batch.closes {
-            if let Some(connected) = self.connections.get(&connection) {
+            if let Some(connected) = self.roster.connections.get(&connection) {
                 connected.outbox.close(code, &reason);
             }
         }
@@ -282,12 +247,12 @@ impl Hub {
         personal: Personal,
         batch: &Batch,
     ) -> Offered {
-        let Some(connected) = self.connections.get(&connection) else {
+        let Some(connected) = self.roster.connections.get(&connection) else {
             return Offered::Taken;
         };
         let frames = (!personal.frames.is_empty()).then(|| Bytes::from(personal.frames));
         let events = connected.live.and_then(|(class, _)| {
-            let class = self.classes.get(&class)?;
+            let class = self.roster.classes.get(&class)?;
             let mut selected: Vec<_> = class
                 .selected
                 .iter()
@@ -315,60 +280,59 @@ impl Hub {
     }
 
     fn subscribe(&mut self, connection: ConnectionId, key: Arc<ClassKey>, next: u64) -> Subscribed {
-        if !self.connections.contains_key(&connection) {
+        if !self.roster.connections.contains_key(&connection) {
             return Subscribed::Live;
         }
-        let class = self.class(key.clone());
-        let connected = &self.connections[&connection];
+        let class = self.roster.class(key.clone());
+        let connected = &self.roster.connections[&connection];
         if next > self.delivered + 1 {
             connected.outbox.set_lag(None);
-            self.early
-                .entry(next)
-                .or_default()
-                .push((connection, class));
+            self.roster.expect(connection, class, next);
             return Subscribed::Live;
         }
-        let gap = self.delivered + 1 - next;
-        if gap > SMALL_GAP {
-            self.drop_class_if_empty(class);
+        if !self.bridge(connection, connected, &key, next) {
+            self.roster.drop_if_empty(class);
             return Subscribed::Behind;
         }
-        connected.outbox.set_lag(None);
-        if gap > 0 {
-            let Read::Events(events) = self.log.ring.read_after(next - 1, gap as usize, BYTES)
-            else {
-                connected.outbox.set_lag(Some(next));
-                self.drop_class_if_empty(class);
-                return Subscribed::Behind;
-            };
-            let complete = events.len() as u64 == gap;
-            let visible = |event: &Arc<Event>| {
-                visible(&self.groups, connection, connected.user.as_ref(), event)
-            };
-            let mut bytes = Vec::new();
-            for event in events.iter().filter(|event| complete && visible(event)) {
-                if let Some(shape) = key.shape(event) {
-                    self.encoder.event(&key, event, shape, &mut bytes);
-                }
-            }
-            let slice = Slice {
-                bytes: bytes.into(),
-                first: next,
-            };
-            if !complete {
-                // Too large for one piece.
-                connected.outbox.set_lag(Some(next));
-                self.drop_class_if_empty(class);
-                return Subscribed::Behind;
-            }
-            if connected.outbox.offer(None, Some(slice)) == Offered::Behind {
-                // The socket is full again; the outbox knows where to read on.
-                self.drop_class_if_empty(class);
-                return Subscribed::Behind;
+        self.roster.join(connection, class);
+        self.groups.caught_up(connection, self.delivered);
+        Subscribed::Live
+    }
+
+    /// Sends what lies between `next` and what has been delivered, if it is little. False
+    /// if the connection has to read it from the log.
+    fn bridge(
+        &self,
+        connection: ConnectionId,
+        connected: &Connected,
+        key: &ClassKey,
+        next: u64,
+    ) -> bool {
+        let gap = self.delivered + 1 - next;
+        if gap > SMALL_GAP {
+            return false;
+        }
+        let Read::Events(mut events) = self.log.ring.read_after(next - 1, gap as usize, BYTES)
+        else {
+            return false;
+        };
+        if (events.len() as u64) < gap {
+            return false;
+        }
+        events.retain(|event| visible(&self.groups, connection, connected.user.as_ref(), event));
+        let mut bytes = Vec::new();
+        for event in &events {
+            if let Some(shape) = key.shape(event) {
+                self.encoder.event(key, event, shape, &mut bytes);
             }
         }
-        self.join_class(connection, class);
-        Subscribed::Live
+        connected.outbox.set_lag(None);
+        if bytes.is_empty() {
+            return true;
+        }
+        let (first, bytes) = (next, bytes.into());
+        // If the socket is full again, the outbox knows where to read on.
+        connected.outbox.offer(None, Some(Slice { bytes, first })) == Offered::Taken
     }
 
     /// Makes subscribers live that wanted nothing before the events at hand.
@@ -377,101 +341,13 @@ impl Hub {
             Step::Event(event) => Some(event.offset),
             _ => None,
         });
-        let Some(first) = first else { return };
-        while let Some(entry) = self.early.first_entry()
-            && *entry.key() <= first
-        {
-            let waiting = entry.remove();
-            // They must not see what the batch holds already.
-            self.flush().await;
-            for (connection, class) in waiting {
-                self.join_class(connection, class);
-            }
-        }
-    }
-
-    fn exit(&mut self, connection: ConnectionId) {
-        self.leave_class(connection);
-        self.groups.exit(connection);
-        for waiting in self.early.values_mut() {
-            waiting.retain(|(known, _)| *known != connection);
-        }
-        self.early.retain(|_, waiting| !waiting.is_empty());
-        let Some(connected) = self.connections.remove(&connection) else {
+        let Some(first) = first.filter(|first| self.roster.is_expected(*first)) else {
             return;
         };
-        gauge!("hookcast_connections", "endpoint" => self.endpoint.clone()).decrement(1);
-        if let Some(user) = connected.user
-            && let Some(connections) = self.users.get_mut(&user)
-        {
-            connections.retain(|known| *known != connection);
-            if connections.is_empty() {
-                self.users.remove(&user);
-            }
-        }
-    }
-
-    /// The class with this key, made if there is none.
-    fn class(&mut self, key: Arc<ClassKey>) -> ClassId {
-        if let Some(id) = self.class_ids.get(&key) {
-            return *id;
-        }
-        let id = self.next_class;
-        self.next_class = self.next_class.wrapping_add(1);
-        self.index.insert(id, &key.filter);
-        let class = Class {
-            key: (*key).clone(),
-            members: Vec::new(),
-            selected: Vec::new(),
-        };
-        self.classes.insert(id, class);
-        self.class_ids.insert(key, id);
-        id
-    }
-
-    fn join_class(&mut self, connection: ConnectionId, id: ClassId) {
-        let (Some(connected), Some(class)) = (
-            self.connections.get_mut(&connection),
-            self.classes.get_mut(&id),
-        ) else {
-            self.drop_class_if_empty(id);
-            return;
-        };
-        connected.live = Some((id, class.members.len()));
-        class.members.push((connection, connected.outbox.clone()));
-        self.groups.caught_up(connection, self.delivered);
-    }
-
-    fn leave_class(&mut self, connection: ConnectionId) {
-        let Some(connected) = self.connections.get_mut(&connection) else {
-            return;
-        };
-        let Some((id, place)) = connected.live.take() else {
-            return;
-        };
-        let Some(class) = self.classes.get_mut(&id) else {
-            return;
-        };
-        class.members.swap_remove(place);
-        if let Some((moved, _)) = class.members.get(place)
-            && let Some(moved) = self.connections.get_mut(moved)
-        {
-            moved.live = Some((id, place));
-        }
-        self.drop_class_if_empty(id);
-    }
-
-    fn drop_class_if_empty(&mut self, id: ClassId) {
-        let awaited = self.early.values().flatten().any(|(_, class)| *class == id);
-        if !awaited
-            && self
-                .classes
-                .get(&id)
-                .is_some_and(|class| class.members.is_empty())
-            && let Some(class) = self.classes.remove(&id)
-        {
-            self.index.remove(id, &class.key.filter);
-            self.class_ids.remove(&class.key);
+        // They must not see what the batch holds already.
+        self.flush().await;
+        for connection in self.roster.join_expected(first) {
+            self.groups.caught_up(connection, self.delivered);
         }
     }
 }

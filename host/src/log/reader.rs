@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::row::Table;
 use crate::storage::sqlite::read::SqliteReader;
 
+use super::endpoint_log::EndpointLog;
 use super::event::Event;
 use super::position::{Incarnations, Position};
 use super::ring::Read;
-use super::sequencer::EndpointLog;
 
 /// The read side of one endpoint's log.
 pub struct LogReader {

@@ -6,9 +6,9 @@ use crate::deliver::Step;
 use crate::id::ConnectionId;
 use crate::row::{RowWrite, Table};
 
+use super::endpoint_log::EndpointLog;
 use super::event::{Audience, Method};
 use super::lane::Lane;
-use super::sequencer::EndpointLog;
 
 /// A message as it was received, kept until it is settled: if what it was judged on
 /// changes before the write, it is judged again from here.

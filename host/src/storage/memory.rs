@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::log::Submission;
-use crate::log::sequencer::{Appender, Unavailable, Verdict};
+use crate::log::appender::{Appender, Unavailable, Verdict};
 
 /// Assigns offsets in memory. There is nothing a message could conflict with.
 #[derive(Default)]

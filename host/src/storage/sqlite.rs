@@ -11,3 +11,4 @@ pub mod read;
 pub mod retention;
 pub mod schema;
 mod sql;
+mod statements;

@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Statement, params};
 
-use crate::log::sequencer::{Appender, Durability, EndpointLog, Unavailable, Verdict};
+use crate::log::EndpointLog;
+use crate::log::appender::{Appender, Durability, Unavailable, Verdict};
 use crate::log::submission::{Draft, MessageId};
 use crate::log::{Lane, Submission};
 use crate::rejection::{Rejection, code};
-use crate::row::{Cell, Row, RowWrite, Table};
+use crate::row::{Cell, Row, RowWrite};
 
-use super::sql::{column_list, quoted};
+use super::statements::{Statements, TableSql};
 
 /// How long a repeated `_msg_id` is recognised: 24 hours, in microseconds.
 pub const MESSAGE_ID_WINDOW: i64 = 24 * 60 * 60 * 1_000_000;
@@ -32,18 +33,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct SqliteAppender {
     connection: Connection,
     synchronous: Option<Durability>,
-    /// By the table's address.
-    tables: HashMap<usize, TableSql>,
+    statements: Statements,
     /// Set after an error that leaves unclear what is on disk.
     failed: Option<String>,
-}
-
-/// The statements of one table. Holds the table, so that its address stays its own.
-struct TableSql {
-    _table: Arc<Table>,
-    insert: String,
-    update: String,
-    delete: String,
 }
 
 /// Why a pass over a group stopped.
@@ -81,7 +73,7 @@ impl SqliteAppender {
         Ok(Self {
             connection,
             synchronous: None,
-            tables: HashMap::new(),
+            statements: Statements::default(),
             failed: None,
         })
     }
@@ -106,20 +98,15 @@ impl SqliteAppender {
         time: i64,
         savepoints: bool,
     ) -> Result<Vec<Verdict>, Stop> {
-        for table in group
-            .iter()
-            .filter_map(|submission| submission.table.as_ref())
-        {
-            self.tables
-                .entry(address(table))
-                .or_insert_with(|| TableSql::new(table.clone()));
+        for table in group.iter().filter_map(|one| one.table.as_ref()) {
+            self.statements.learn(table);
         }
         self.connection
             .prepare_cached("BEGIN IMMEDIATE")?
             .execute([])?;
         let mut pass = Pass {
             connection: &self.connection,
-            tables: &self.tables,
+            statements: &self.statements,
             time,
             savepoints,
             heads: HashMap::new(),
@@ -201,7 +188,7 @@ impl Appender for SqliteAppender {
 /// One pass over a group inside an open transaction.
 struct Pass<'a> {
     connection: &'a Connection,
-    tables: &'a HashMap<usize, TableSql>,
+    statements: &'a Statements,
     time: i64,
     savepoints: bool,
     /// The newest offset of each log, this pass included.
@@ -266,7 +253,7 @@ impl Pass<'_> {
         let mut offset = head;
         for draft in one.drafts() {
             if let (Some(change), Some(table)) = (&draft.change, &one.table) {
-                self.change(&self.tables[&address(table)], change)?;
+                self.change(self.statements.of(table), change)?;
             }
             offset += 1;
             self.event(one, draft, offset)?;
@@ -372,10 +359,6 @@ impl Pass<'_> {
     }
 }
 
-fn address(table: &Arc<Table>) -> usize {
-    Arc::as_ptr(table) as usize
-}
-
 fn bind<'c>(
     statement: &mut Statement<'_>,
     cells: impl Iterator<Item = &'c Cell>,
@@ -384,32 +367,4 @@ fn bind<'c>(
         statement.raw_bind_parameter(at + 1, cell)?;
     }
     Ok(())
-}
-
-impl TableSql {
-    fn new(table: Arc<Table>) -> Self {
-        let name = quoted(&table.name);
-        let marks = vec!["?"; table.columns.len()].join(", ");
-        let assigned = joined(&table, " = ?", ", ");
-        // `IS` compares NULLs, too; the id alone finds the row by its index.
-        let unchanged = joined(&table, " IS ?", " AND ");
-        Self {
-            insert: format!(
-                "INSERT INTO {name} ({}) VALUES ({marks})",
-                column_list(&table)
-            ),
-            update: format!("UPDATE {name} SET {assigned} WHERE {unchanged}"),
-            delete: format!("DELETE FROM {name} WHERE {unchanged}"),
-            _table: table,
-        }
-    }
-}
-
-fn joined(table: &Table, suffix: &str, separator: &str) -> String {
-    let terms: Vec<_> = table
-        .columns
-        .iter()
-        .map(|column| quoted(&column.name) + suffix)
-        .collect();
-    terms.join(separator)
 }

@@ -7,9 +7,9 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _, Sqlite};
 
+use crate::clock::now_micros;
 use crate::filter::Filter;
 use crate::id::ConnectionId;
-use crate::log::sequencer::now_micros;
 use crate::log::submission::MessageId;
 use crate::log::{Audience, Event, Method};
 use crate::row::{Cell, Row, RowWrite, Table};
