@@ -12,6 +12,7 @@ use hyper_util::server::conn::auto::upgrade::downcast;
 use parking_lot::RwLock;
 use serde_json::{Map, Value};
 use tokio::net::TcpStream;
+use tracing::Instrument as _;
 
 use crate::clock::now_micros;
 use crate::config::Config;
@@ -70,7 +71,10 @@ pub async fn accept(
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let slot = arrival.slot;
-    tokio::spawn(async move {
+    let span = tracing::info_span!(
+        "connection", endpoint = %endpoint.name, id = %accepted.client.id
+    );
+    let task = async move {
         let upgraded = match upgrade.await {
             Ok(upgraded) => upgraded,
             Err(error) => {
@@ -88,7 +92,8 @@ pub async fn accept(
         // Boxed: the handshake's own future must not hold room for the session's.
         Box::pin(session::run(connection, parts.read_buf.to_vec())).await;
         drop(slot);
-    });
+    };
+    tokio::spawn(task.instrument(span));
     response.map(|()| Body::empty())
 }
 

@@ -29,6 +29,9 @@ pub async fn text(connection: Arc<Connection>, text: String) {
             return;
         }
     };
+    if let Some(id) = &decoded.msg_id {
+        tracing::Span::current().record("msg_id", id);
+    }
     let message_id = decoded.msg_id.map(|id| MessageId {
         sender: sender(&connection, decoded.client),
         id,

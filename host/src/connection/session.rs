@@ -19,6 +19,8 @@ use crate::frame;
 use crate::judge;
 use crate::plugin::{Cause, Hook};
 
+use tracing::Instrument as _;
+
 use super::heartbeat::{Due, Heartbeat};
 use super::inbox::{Inbox, Received};
 use super::{Connection, cursor, message, start};
@@ -127,7 +129,9 @@ impl Session {
             Received::Text(_) | Received::Binary(_) | Received::TooLarge(_)
                 if outbox.ending() != Ending::Open => {}
             Received::Text(text) => {
-                self.judging = Some(Box::pin(message::text(self.connection.clone(), text)));
+                let message = message::text(self.connection.clone(), text);
+                let span = tracing::debug_span!("message", msg_id = tracing::field::Empty);
+                self.judging = Some(Box::pin(message.instrument(span)));
             }
             Received::Binary(_) => message::unsupported(&self.connection, None),
             Received::TooLarge(size) => message::unsupported(&self.connection, Some(size)),
