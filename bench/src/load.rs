@@ -146,3 +146,30 @@ impl Load {
         Ok(outcome)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{serve_axum, server};
+
+    #[test]
+    fn every_message_reaches_every_socket_of_the_reference_server() {
+        let address = server::free_address().unwrap();
+        // Ends with the test's process; it has nothing to tidy up.
+        std::thread::spawn(move || serve_axum::run(&serve_axum::Args { listen: address }));
+        let give_up = Instant::now() + Duration::from_secs(10);
+        let mut load = loop {
+            match Load::connect(address, 10, 2) {
+                Ok(load) => break load,
+                Err(error) => assert!(Instant::now() < give_up, "{error:#}"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        for _ in 0..2 {
+            let outcome = load.run(2_000.0, Duration::from_millis(200)).unwrap();
+            assert!(outcome.is_faultless());
+            assert_eq!((outcome.sent, outcome.delivered), (400, 4_000));
+            assert_eq!(outcome.latency.len(), 4_000);
+        }
+    }
+}

@@ -26,7 +26,7 @@ const CAPACITY: usize = 16_384;
 pub struct Args {
     /// Address to listen on; the WebSocket is at /chat, the count of lost messages at /lagged
     #[arg(long)]
-    listen: SocketAddr,
+    pub listen: SocketAddr,
 }
 
 struct Chat {

@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// The reader is our own load generator, which doesn't check the accept key.
-fn accept(listener: &TcpListener) -> Result<TcpStream> {
+pub fn accept(listener: &TcpListener) -> Result<TcpStream> {
     let (mut socket, _) = listener.accept().context("accept")?;
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(WRITE_TIMEOUT))?;

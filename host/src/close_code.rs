@@ -99,6 +99,11 @@ pub const HEARTBEAT_TIMEOUT: CloseCode = code(
     "A ping was not answered in time, or a write made no progress. Often only the client sees it, as 1006.",
 );
 
+/// What `close` hooks hear where a close frame had no code. Never sent.
+pub const NO_STATUS: u16 = 1005;
+/// What `close` hooks hear where the connection broke. Never sent.
+pub const ABNORMAL: u16 = 1006;
+
 /// Every code that the server sends of itself.
 pub const ALL: &[CloseCode] = &[
     NORMAL,

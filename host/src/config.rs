@@ -69,7 +69,7 @@ impl Config {
     pub fn load(file: &Path) -> Result<Self, ConfigErrors> {
         let text = std::fs::read(file).map_err(|error| {
             let what = format!("the config can't be read: {error}");
-            ConfigErrors::unreadable(file, what, "name another file with --config")
+            ConfigErrors::unreadable(file, what, "name the file")
         })?;
         let text = String::from_utf8(text).map_err(|error| {
             let at = error.utf8_error().valid_up_to();

@@ -1,12 +1,35 @@
 //! Hookcast: a publish-subscribe server whose logic is plugged in as sandboxed
 //! WebAssembly components. ARCHITECTURE.md says which file does what.
 
+pub mod admin;
+pub mod app;
+#[cfg(test)]
+mod architecture;
+pub mod cli;
 pub mod close_code;
 pub mod config;
+pub mod connection;
+pub mod deliver;
+pub mod dialect;
 pub mod effects;
+pub mod endpoint;
+pub mod filter;
+pub mod frame;
 #[cfg(test)]
 mod golden;
 pub mod id;
+pub mod judge;
+pub mod log;
+pub mod maintenance;
+pub mod page;
 pub mod plugin;
+pub mod plugin_config;
+pub mod problem;
 pub mod rejection;
+pub mod reload;
+pub mod routes;
 pub mod row;
+pub mod serve;
+pub mod server;
+pub mod storage;
+pub mod telemetry;

@@ -147,3 +147,54 @@ fn excerpt(payload: &[u8]) -> String {
     let shown = &payload[..payload.len().min(LONGEST_COMPLAINT)];
     String::from_utf8_lossy(shown).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::{serve_floor, websocket};
+
+    /// A server that sends messages with these numbers, in pieces that cut frames in the middle.
+    fn receive(numbers: &'static [u64], end: u64) -> Tally {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let mut socket = serve_floor::accept(&listener).unwrap();
+            let mut bytes = Vec::new();
+            websocket::write_unmasked(&mut bytes, websocket::PING, b"are you there");
+            for &number in numbers {
+                websocket::write_unmasked(&mut bytes, websocket::TEXT, &marker::payload(number, 1));
+            }
+            websocket::write_unmasked(&mut bytes, websocket::TEXT, br#"{"_error":{}}"#);
+            for piece in bytes.chunks(100) {
+                socket.write_all(piece).unwrap();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            socket
+        });
+        let mut reader = Reader::new().unwrap();
+        reader.add(Connection::open(address).unwrap()).unwrap();
+        let give_up = Instant::now() + Duration::from_millis(500);
+        let tally = reader.run(5, 1, &AtomicU64::new(end), give_up).unwrap();
+        drop(server.join().unwrap());
+        tally
+    }
+
+    #[test]
+    fn messages_in_order_are_complete_and_stragglers_of_an_earlier_run_are_ignored() {
+        let tally = receive(&[3, 4, 5, 6, 7], 8);
+        assert_eq!((tally.delivered, tally.lost, tally.disorder), (3, 0, 0));
+        assert!(tally.complete);
+        assert_eq!(tally.latency.len(), 3);
+    }
+
+    #[test]
+    fn a_gap_a_repeat_and_a_missing_end_are_seen() {
+        let tally = receive(&[5, 6, 8, 8, 7], 10);
+        assert_eq!((tally.delivered, tally.lost, tally.disorder), (5, 1, 2));
+        assert!(!tally.complete);
+        assert_eq!(tally.complaint.as_deref(), Some(r#"{"_error":{}}"#));
+    }
+}

@@ -1,4 +1,5 @@
-//! Own-message round trips: each connection sends, waits for its own echo, and sends again.
+//! Own-message round trips: each connection sends, waits for its own echo, and sends again. All of
+//! them hear all, so that a server which writes message by message has sixteen writes for each.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ pub struct Roundtrips {
     pub per_second: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
-    /// One append with `fdatasync`, measured just before in the same directory.
+    /// One append with `fdatasync`, measured just before and after in the same directory.
     pub sync_us: f64,
     /// Round trips a second if each sync carried one message of each connection.
     pub sync_bound: f64,
@@ -52,7 +53,7 @@ impl Talker {
 }
 
 pub fn run(setup: &Setup, kind: Kind) -> Result<Roundtrips> {
-    let sync = sync_time::median(&setup.dir)?.as_secs_f64();
+    let sync_before = sync_time::median(&setup.dir)?;
     let server = setup.start(kind)?;
     let mut epoll = Epoll::new()?;
     let mut talkers = Vec::with_capacity(CONNECTIONS);
@@ -74,9 +75,16 @@ pub fn run(setup: &Setup, kind: Kind) -> Result<Roundtrips> {
     let start = Instant::now();
     let latency = talk(&mut epoll, &mut talkers, WINDOW)
         .with_context(|| format!("the server's log ends:\n{}", server.log_tail()))?;
+    let took = start.elapsed().as_secs_f64();
+    drop(talkers);
+    drop(server);
+    let sync = f64::midpoint(
+        sync_before.as_secs_f64(),
+        sync_time::median(&setup.dir)?.as_secs_f64(),
+    );
     let milliseconds = |quantile| latency.value_at_quantile(quantile) as f64 / 1e6;
     Ok(Roundtrips {
-        per_second: latency.len() as f64 / start.elapsed().as_secs_f64(),
+        per_second: latency.len() as f64 / took,
         p50_ms: milliseconds(0.5),
         p99_ms: milliseconds(0.99),
         sync_us: sync * 1e6,

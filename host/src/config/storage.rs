@@ -1,5 +1,6 @@
 //! `[storage]`: the database.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::reader::{Section, Wrong};
@@ -18,6 +19,14 @@ pub struct StorageConfig {
 pub enum StorageUrl {
     /// A file; relative to the working directory.
     Sqlite(PathBuf),
+}
+
+impl fmt::Display for StorageUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+        }
+    }
 }
 
 impl StorageConfig {

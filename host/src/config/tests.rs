@@ -213,6 +213,56 @@ fn a_reload_says_what_needs_a_restart() {
 }
 
 #[test]
+fn the_reference_marks_what_needs_a_restart() {
+    let old = parsed(&reference());
+    // Different wherever a restart is needed.
+    let new = parsed(
+        "[server]
+        listen = '127.0.0.1:1'
+        [admin]
+        listen = '127.0.0.1:2'
+        [storage]
+        url = 'sqlite://other.db'
+        group_limit = 1
+        [engine]
+        instances = 999
+        cache = 'other'
+        [plugins]
+        dir = 'other'
+        [endpoints.chat]
+        path = '/chat'
+        durability = 'ephemeral'
+        ring = '1 MiB'",
+    );
+    // There is only one dialect so far.
+    let mut needed = vec!["endpoints.chat.dialect".to_owned()];
+    needed.extend(old.changes_that_need_restart(&new));
+    needed.sort();
+    assert_eq!(needed, marked_keys(&reference()));
+}
+
+/// The keys of a file whose comment says `[restart]`, sorted.
+fn marked_keys(text: &str) -> Vec<String> {
+    let mut marked = Vec::new();
+    let (mut section, mut comment) = ("", String::new());
+    for line in text.lines() {
+        if let Some(header) = line.strip_prefix('[') {
+            section = header.trim_end_matches(']');
+        } else if line.starts_with('#') {
+            comment += line;
+            continue;
+        } else if let Some((key, _)) = line.split_once(['.', ' '])
+            && comment.contains("[restart]")
+        {
+            marked.push(format!("{section}.{key}"));
+        }
+        comment.clear();
+    }
+    marked.sort();
+    marked
+}
+
+#[test]
 fn settings_of_an_absent_plugin_are_a_warning() {
     let config = parsed("[plugins.chta]\n[endpoints.chat]\npath = '/chat'");
     assert_eq!(

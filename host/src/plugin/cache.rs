@@ -59,7 +59,9 @@ impl CompileCache {
         // covers them and their name with a key that only this host's user can read, and
         // `store` signs nothing else. They were read before they were checked, so nobody
         // can exchange them in between.
-        match unsafe { Component::deserialize(engine, compiled) } {
+        #[allow(unsafe_code, reason = "wasmtime's only way to load compiled code")]
+        let component = unsafe { Component::deserialize(engine, compiled) };
+        match component {
             Ok(component) => Some(component),
             Err(error) => {
                 tracing::debug!(

@@ -102,7 +102,10 @@ impl Plugins {
         let mut results = Vec::with_capacity(names.len());
         for name in names {
             let loaded = self.candidate(&name, None).await;
-            results.push(loaded.map(|candidate| self.activate(candidate)));
+            results.push(match loaded {
+                Ok(candidate) => Ok(self.activate(candidate).await?),
+                Err(error) => Err(error),
+            });
         }
         Ok(results)
     }
@@ -148,11 +151,39 @@ impl Plugins {
         self.judged(slot, loading, result)
     }
 
+    /// Loads the plugin's file again, with the settings it has.
+    pub async fn candidate_from_file(&self, name: &str) -> Result<Candidate, RegistryError> {
+        if self.handle(name).is_none() && !file::exists(&self.folder, name) {
+            return Err(self.unknown(name));
+        }
+        Ok(self.candidate(name, None).await?)
+    }
+
+    /// Loads an uploaded plugin. It becomes the file of its name when it is activated.
+    pub async fn candidate_from_upload(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Candidate, RegistryError> {
+        let (slot, loading) = self.lock(name).await?;
+        let result = self.load(name, bytes.clone(), self.settings(name)).await;
+        let candidate = self.judged(slot, loading, result)?;
+        Ok(candidate.of_upload(bytes))
+    }
+
     /// Makes a candidate current. Messages whose judging began before keep the old
     /// generation, which is dropped after the last of them.
-    pub fn activate(&self, candidate: Candidate) -> Arc<Generation> {
-        let (generation, slot, _loading) = candidate.into_parts();
+    ///
+    /// # Errors
+    /// An upload could not be written to the folder; then the old file and the old
+    /// generation stay.
+    pub async fn activate(&self, candidate: Candidate) -> Result<Arc<Generation>, RegistryError> {
+        let (generation, slot, upload, _loading) = candidate.into_parts();
         let name = slot.name.to_string();
+        if let Some(bytes) = upload {
+            let written = file::write(&self.folder, &name, bytes).await;
+            written.inspect_err(|error| *slot.failure.lock() = Some(error.clone()))?;
+        }
         let settings = generation.pool.shared_settings();
         self.settings.write().insert(name.clone(), settings);
         self.slots
@@ -166,38 +197,7 @@ impl Plugins {
             "plugin is live"
         );
         self.notify();
-        generation
-    }
-
-    /// Loads the plugin's file again and makes it current; on failure the old generation
-    /// goes on serving.
-    pub async fn reload(&self, name: &str) -> Result<(Arc<Generation>, Changes), RegistryError> {
-        if self.handle(name).is_none() && !file::exists(&self.folder, name) {
-            return Err(self.unknown(name));
-        }
-        let candidate = self.candidate(name, None).await?;
-        let changes = candidate.changes();
-        Ok((self.activate(candidate), changes))
-    }
-
-    /// Takes an uploaded plugin: loads it, then writes it to the folder, then makes it
-    /// current. When any of that fails the old file and the old generation stay.
-    pub async fn put(
-        &self,
-        name: &str,
-        bytes: Vec<u8>,
-    ) -> Result<(Arc<Generation>, Changes), RegistryError> {
-        let (slot, loading) = self.lock(name).await?;
-        let result = self.load(name, bytes.clone(), self.settings(name)).await;
-        let result = match result {
-            Ok(generation) => file::write(&self.folder, name, bytes)
-                .await
-                .map(|()| generation),
-            Err(error) => Err(error),
-        };
-        let candidate = self.judged(slot, loading, result)?;
-        let changes = candidate.changes();
-        Ok((self.activate(candidate), changes))
+        Ok(generation)
     }
 
     /// Deletes a plugin and its file. `users` names the endpoints that use it; it is

@@ -23,6 +23,14 @@ pub(super) struct Slot {
 #[derive(Clone)]
 pub struct PluginHandle(Arc<Slot>);
 
+/// What a candidate is made of.
+type Parts = (
+    Arc<Generation>,
+    Arc<Slot>,
+    Option<Vec<u8>>,
+    OwnedMutexGuard<()>,
+);
+
 impl Slot {
     pub(super) fn new(name: &str) -> Self {
         Self {
@@ -54,6 +62,8 @@ impl PluginHandle {
 pub struct Candidate {
     generation: Arc<Generation>,
     slot: Arc<Slot>,
+    /// An upload's bytes, written to the folder when it is activated.
+    upload: Option<Vec<u8>>,
     loading: OwnedMutexGuard<()>,
 }
 
@@ -66,13 +76,22 @@ impl Candidate {
         Self {
             generation: Arc::new(generation),
             slot,
+            upload: None,
             loading,
         }
     }
 
-    /// The guard is the last part: nobody else loads the name while it lives.
-    pub(super) fn into_parts(self) -> (Arc<Generation>, Arc<Slot>, OwnedMutexGuard<()>) {
-        (self.generation, self.slot, self.loading)
+    /// The same, to become the file of its name.
+    pub(super) fn of_upload(self, bytes: Vec<u8>) -> Self {
+        Self {
+            upload: Some(bytes),
+            ..self
+        }
+    }
+
+    /// Generation, slot, upload, and the guard: nobody else loads the name while it lives.
+    pub(super) fn into_parts(self) -> Parts {
+        (self.generation, self.slot, self.upload, self.loading)
     }
 
     pub fn generation(&self) -> &Arc<Generation> {

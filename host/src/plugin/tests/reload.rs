@@ -6,12 +6,30 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::support::{ENGINE, Room, context, guest, none, parse};
-use crate::plugin::{Generation, Plugins, RegistryError};
+use crate::plugin::{Changes, Generation, Plugins, RegistryError};
 
 fn plugins() -> (TempDir, Arc<Plugins>) {
     let folder = tempfile::tempdir().expect("a folder");
     let plugins = Plugins::new(ENGINE.clone(), folder.path(), None, BTreeMap::new());
     (folder, Arc::new(plugins))
+}
+
+/// Uploads a plugin and makes it current.
+async fn put(
+    plugins: &Plugins,
+    name: &str,
+    bytes: Vec<u8>,
+) -> Result<(Arc<Generation>, Changes), RegistryError> {
+    let candidate = plugins.candidate_from_upload(name, bytes).await?;
+    let changes = candidate.changes();
+    Ok((plugins.activate(candidate).await?, changes))
+}
+
+/// Loads a plugin's file again and makes it current.
+async fn reload(plugins: &Plugins, name: &str) -> Result<Arc<Generation>, RegistryError> {
+    plugins
+        .activate(plugins.candidate_from_file(name).await?)
+        .await
 }
 
 async fn marks(generation: &Generation) -> String {
@@ -56,9 +74,13 @@ async fn the_folder_is_loaded_and_failures_are_listed() {
 async fn a_swap_leaves_the_old_generation_to_those_who_hold_it() {
     let (_folder, plugins) = plugins();
     let swaps = plugins.swaps();
-    let (first, _) = plugins.put("v", guest("versioned-a")).await.expect("loads");
+    let (first, _) = put(&plugins, "v", guest("versioned-a"))
+        .await
+        .expect("loads");
     let handle = plugins.handle("v").expect("known");
-    let (second, changes) = plugins.put("v", guest("versioned-b")).await.expect("loads");
+    let (second, changes) = put(&plugins, "v", guest("versioned-b"))
+        .await
+        .expect("loads");
     assert!(second.number() > first.number());
     assert_eq!(
         (changes.previous, changes.file_changed),
@@ -77,9 +99,10 @@ async fn a_swap_leaves_the_old_generation_to_those_who_hold_it() {
 #[tokio::test]
 async fn an_upload_that_fails_changes_neither_file_nor_generation() {
     let (folder, plugins) = plugins();
-    plugins.put("v", guest("versioned-a")).await.expect("loads");
-    let error = plugins
-        .put("v", guest("duplicate-handlers"))
+    put(&plugins, "v", guest("versioned-a"))
+        .await
+        .expect("loads");
+    let error = put(&plugins, "v", guest("duplicate-handlers"))
         .await
         .expect_err("fails");
     assert!(error.to_string().contains("step describe"), "{error}");
@@ -103,15 +126,16 @@ async fn an_upload_that_fails_changes_neither_file_nor_generation() {
         "nothing else is left"
     );
 
-    plugins.reload("v").await.expect("the file is the good one");
+    reload(&plugins, "v")
+        .await
+        .expect("the file is the good one");
     assert!(plugins.get("v").expect("listed").failure.is_none());
 }
 
 #[tokio::test]
 async fn a_first_upload_that_fails_leaves_nothing() {
     let (folder, plugins) = plugins();
-    plugins
-        .put("v", b"not wasm".to_vec())
+    put(&plugins, "v", b"not wasm".to_vec())
         .await
         .expect_err("fails");
     assert!(plugins.get("v").is_none() && plugins.list().is_empty());
@@ -119,19 +143,20 @@ async fn a_first_upload_that_fails_leaves_nothing() {
         std::fs::read_dir(folder.path()).expect("readable").count(),
         0
     );
-    let error = plugins
-        .put("../v", guest("versioned-a"))
+    let error = put(&plugins, "../v", guest("versioned-a"))
         .await
         .expect_err("refused");
     assert!(error.to_string().contains("step name"), "{error}");
-    let error = plugins.reload("v").await.expect_err("unknown");
+    let error = reload(&plugins, "v").await.expect_err("unknown");
     assert!(matches!(error, RegistryError::Unknown { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_plugin_in_use_is_not_deleted() {
     let (folder, plugins) = plugins();
-    plugins.put("v", guest("versioned-a")).await.expect("loads");
+    put(&plugins, "v", guest("versioned-a"))
+        .await
+        .expect("loads");
     let handle = plugins.handle("v").expect("known");
     let error = plugins
         .delete("v", || vec!["endpoint `chat`".into()])
@@ -149,8 +174,8 @@ async fn reloads_of_one_name_come_one_after_the_other() {
     let (_folder, plugins) = plugins();
     // The first upload of a name, twice at the same time.
     let (first, second) = tokio::join!(
-        plugins.put("v", guest("versioned-a")),
-        plugins.put("v", guest("versioned-a"))
+        put(&plugins, "v", guest("versioned-a")),
+        put(&plugins, "v", guest("versioned-a"))
     );
     let newest = first
         .expect("loads")
@@ -162,7 +187,7 @@ async fn reloads_of_one_name_come_one_after_the_other() {
 
     let reloads = (0..8).map(|_| {
         let plugins = Arc::clone(&plugins);
-        tokio::spawn(async move { plugins.reload("v").await.expect("reloads").0.number() })
+        tokio::spawn(async move { reload(&plugins, "v").await.expect("reloads").number() })
     });
     let numbers = futures_util::future::join_all(reloads).await;
     let last = numbers

@@ -1,0 +1,247 @@
+//! The running server: its config, its endpoints, its plugins, its database.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+
+use anyhow::{Context as _, Result};
+use arc_swap::ArcSwap;
+use metrics_exporter_prometheus::PrometheusHandle;
+use parking_lot::RwLock;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::config::{Config, Durability, EndpointConfig, StorageUrl};
+use crate::deliver::{Encoder, Groups, Hub, HubSender};
+use crate::dialect::gramex::Gramex;
+use crate::endpoint::{ADMISSION, Chain, Endpoint};
+use crate::log::position::{Incarnation, Incarnations};
+use crate::log::sequencer::{self, EndpointLog, Sequencer, SequencerHandle, now_micros};
+use crate::log::{LogReader, Ring};
+use crate::plugin::Plugins;
+use crate::routes::Routes;
+use crate::storage::memory::MemoryAppender;
+use crate::storage::sqlite::append::SqliteAppender;
+use crate::storage::sqlite::open::{self, Database};
+use crate::storage::sqlite::read::SqliteReader;
+use crate::storage::sqlite::schema;
+
+pub struct App {
+    config: ArcSwap<Config>,
+    routes: ArcSwap<Routes>,
+    pub plugins: Arc<Plugins>,
+    pub database: Database,
+    writers: Writers,
+    /// Connections that may still be taken.
+    pub slots: Arc<Semaphore>,
+    pub metrics: PrometheusHandle,
+    /// The server shuts down: `/readyz` says so, and no `close` hook runs.
+    pub stopping: Arc<AtomicBool>,
+    /// Plugins and config change one at a time.
+    pub changing: Mutex<()>,
+}
+
+/// The sequencers: one for the database, one for what is kept in memory only.
+struct Writers {
+    database: SequencerHandle,
+    memory: SequencerHandle,
+    threads: parking_lot::Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl App {
+    /// Opens the database and every endpoint; plugins must be loaded already.
+    pub async fn open(
+        config: Config,
+        plugins: Arc<Plugins>,
+        metrics: PrometheusHandle,
+    ) -> Result<Self> {
+        let StorageUrl::Sqlite(path) = &config.storage.url;
+        let database = open::open(path).await?;
+        let writers = Writers::start(path, config.storage.group_limit)?;
+        let app = Self {
+            slots: Arc::new(Semaphore::new(config.server.max_connections)),
+            routes: ArcSwap::from_pointee(Routes::default()),
+            config: ArcSwap::from_pointee(config.clone()),
+            plugins,
+            database,
+            writers,
+            metrics,
+            stopping: Arc::new(AtomicBool::new(false)),
+            changing: Mutex::new(()),
+        };
+        let mut endpoints = BTreeMap::new();
+        for (name, settings) in &config.endpoints {
+            let chain = app
+                .chain(settings)
+                .with_context(|| format!("endpoint `{name}`"))?;
+            endpoints.insert(
+                name.clone(),
+                app.open_endpoint(name, settings, chain).await?,
+            );
+        }
+        app.routes.store(Arc::new(Routes::new(endpoints, &config)?));
+        Ok(app)
+    }
+
+    pub fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    pub fn routes(&self) -> Arc<Routes> {
+        self.routes.load_full()
+    }
+
+    /// Exchanges config and routes; for `reload`.
+    pub fn replace(&self, config: Config, routes: Routes) {
+        let (old, new) = (
+            self.config().server.max_connections,
+            config.server.max_connections,
+        );
+        if new >= old {
+            self.slots.add_permits(new - old);
+        } else {
+            // Those in use become fewer as connections end only at the next restart.
+            self.slots.forget_permits(old - new);
+        }
+        self.config.store(Arc::new(config));
+        self.routes.store(Arc::new(routes));
+    }
+
+    /// The endpoint's plugins as they are loaded now.
+    pub fn chain(&self, settings: &EndpointConfig) -> Result<Chain> {
+        let generations = settings.plugins.iter().map(|name| {
+            self.plugins
+                .handle(name)
+                .and_then(|plugin| plugin.current())
+                .with_context(|| format!("plugin `{name}` is not loaded"))
+        });
+        let generations = generations.collect::<Result<Vec<_>>>()?;
+        Chain::new(generations).map_err(anyhow::Error::msg)
+    }
+
+    /// Opens an endpoint's table and log and starts its fan-out.
+    pub async fn open_endpoint(
+        &self,
+        name: &str,
+        settings: &EndpointConfig,
+        chain: Chain,
+    ) -> Result<Arc<Endpoint>> {
+        let ephemeral = settings.durability == Durability::Ephemeral;
+        let opened = if ephemeral {
+            schema::OpenedLog::in_memory()
+        } else {
+            let mut connection = self.database.readers.acquire().await?;
+            if let Some(table) = &settings.table {
+                schema::prepare_table(&mut connection, table)
+                    .await
+                    .with_context(|| format!("endpoint `{name}`"))?;
+            }
+            schema::open_log(&mut connection, name, now_micros()).await?
+        };
+        let (hub, queue) = HubSender::channel();
+        let log = Arc::new(EndpointLog {
+            id: opened.id,
+            name: name.into(),
+            durability: durability(settings.durability),
+            incarnation: opened.incarnation,
+            ring: Ring::new(settings.ring, opened.head),
+            hub,
+        });
+        let storage = (!ephemeral).then(|| SqliteReader {
+            pool: self.database.readers.clone(),
+        });
+        let table = settings.table.clone().map(Arc::new);
+        let encoder = Arc::new(Encoder {
+            dialect: Arc::new(Gramex),
+            table: table.clone(),
+            incarnation: opened.incarnation,
+        });
+        let groups = Arc::new(Groups::default());
+        let admission = Arc::new(Semaphore::new(ADMISSION));
+        let fan_out = Hub::new(
+            log.clone(),
+            encoder.clone(),
+            groups.clone(),
+            admission.clone(),
+        );
+        tokio::spawn(fan_out.run(queue));
+        Ok(Arc::new(Endpoint {
+            name: name.into(),
+            dialect: encoder.dialect.clone(),
+            table,
+            reader: LogReader {
+                log: log.clone(),
+                incarnations: opened.incarnations,
+                storage,
+            },
+            log,
+            encoder,
+            groups,
+            sequencer: if ephemeral {
+                self.writers.memory.clone()
+            } else {
+                self.writers.database.clone()
+            },
+            admission,
+            chain: ArcSwap::from_pointee(chain),
+            settings: ArcSwap::from_pointee(settings.clone()),
+            first_head: opened.head,
+            connections: RwLock::default(),
+            stopping: self.stopping.clone(),
+        }))
+    }
+
+    /// Writes what is queued, syncs and closes the database. Connections must be gone.
+    pub async fn close(&self) {
+        self.writers.database.stop();
+        self.writers.memory.stop();
+        let threads = std::mem::take(&mut *self.writers.threads.lock());
+        let joined = tokio::task::spawn_blocking(|| {
+            threads
+                .into_iter()
+                .filter_map(|thread| thread.join().err())
+                .count()
+        });
+        if joined.await.unwrap_or(1) > 0 {
+            tracing::error!("a writer ended in a panic; the next start recovers the database");
+        }
+        self.database.readers.close().await;
+    }
+}
+
+impl Writers {
+    fn start(path: &Path, group_limit: usize) -> Result<Self> {
+        let appender = SqliteAppender::open(path)
+            .with_context(|| format!("can't open {} for writing", path.display()))?;
+        let (database, one) = Sequencer::start("sqlite", Box::new(appender), group_limit)?;
+        let (memory, two) = Sequencer::start("memory", Box::new(MemoryAppender), group_limit)?;
+        Ok(Self {
+            database,
+            memory,
+            threads: parking_lot::Mutex::new(vec![one, two]),
+        })
+    }
+}
+
+fn durability(configured: Durability) -> sequencer::Durability {
+    match configured {
+        Durability::Full => sequencer::Durability::Full,
+        Durability::Process => sequencer::Durability::Process,
+        Durability::Ephemeral => sequencer::Durability::Ephemeral,
+    }
+}
+
+impl schema::OpenedLog {
+    /// The log of an ephemeral endpoint: it begins with this process.
+    fn in_memory() -> Self {
+        let incarnation = Incarnation::random();
+        let incarnations = Incarnations(vec![(incarnation, 1)]);
+        Self {
+            id: 0,
+            head: 0,
+            incarnation,
+            incarnations,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The command line: one file a subcommand.
+
+mod admin;
+mod check_config;
+mod connect;
+mod serve;
+mod url;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+/// Where the config is unless it is named.
+const DEFAULT_CONFIG: &str = "config/hookcast.toml";
+
+/// Exit code for a config, or a command line, that can't be used.
+const EXIT_USAGE: u8 = 2;
+
+/// A publish-subscribe server whose logic is plugged in as sandboxed WebAssembly.
+#[derive(Debug, Parser)]
+#[command(name = "hookcast", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    CheckConfig(check_config::Args),
+    Connect(connect::Args),
+    Admin(admin::Args),
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
+        Command::CheckConfig(args) => check_config::run(&args),
+        Command::Connect(args) => connect::run(args),
+        Command::Admin(args) => admin::run(args),
+    }
+}
+
+/// Loads a config, or prints what is wrong with it.
+fn load_config(file: &Path) -> Result<Config, ExitCode> {
+    Config::load(file).map_err(|errors| {
+        eprintln!("{errors}");
+        ExitCode::from(EXIT_USAGE)
+    })
+}
+
+/// A runtime for commands that talk over sockets.
+fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| fail(format_args!("can't start: {error}")))
+}
+
+/// Says why the command failed.
+fn fail(error: impl std::fmt::Display) -> ExitCode {
+    eprintln!("hookcast: {error}");
+    ExitCode::FAILURE
+}
+
+/// Writes a line to standard output. Unlike `println!` it does not panic when nobody
+/// reads on, as in `hookcast admin plugins | head -1`.
+fn print_line(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

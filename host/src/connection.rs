@@ -1,0 +1,114 @@
+//! One WebSocket connection: who it is, its way out, its messages' way in.
+//!
+//! ```text
+//! handshake ─▶ session: open hook ─▶ history or resume (cursor) ─▶ live
+//!                 │ frames in, one after the other
+//!                 └▶ message: decode ─▶ judge ─▶ sequencer
+//! ```
+
+pub mod cursor;
+pub mod handshake;
+pub mod heartbeat;
+pub mod inbox;
+pub mod message;
+pub mod session;
+pub mod start;
+mod surroundings;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use parking_lot::RwLock;
+
+use crate::deliver::{ClassKey, Outbox};
+use crate::dialect::Notice;
+use crate::endpoint::Endpoint;
+use crate::filter::Args;
+use crate::frame;
+use crate::id::ConnectionId;
+use crate::log::Lane;
+use crate::plugin::CallContext;
+use crate::rejection::Rejection;
+
+/// Who is at the other end, and what they asked for. This is what hooks may see.
+pub struct Client {
+    pub id: ConnectionId,
+    pub endpoint: Arc<Endpoint>,
+    /// Query keys in force; `open` may replace them.
+    pub args: RwLock<Args>,
+    pub address: SocketAddr,
+    /// Set by the `connect` hook.
+    pub user: Option<User>,
+    /// The client's own name for itself (`_client`), from the `connect` hook.
+    pub name: Option<String>,
+    pub path_parameters: Vec<(String, String)>,
+    /// Without cookies and authorization.
+    pub headers: Vec<(String, String)>,
+    /// JSON text, from the `connect` hook.
+    pub metadata: Option<String>,
+}
+
+pub struct User {
+    pub id: Arc<str>,
+    /// A JSON object with at least `id`, as text.
+    pub claims: String,
+}
+
+impl Client {
+    /// The context of a hook call caused by this client.
+    pub fn call(self: &Arc<Self>, method: &'static str, received_at: u64) -> CallContext {
+        CallContext {
+            connection: self.id,
+            user: self.user.as_ref().map(|user| user.id.clone()),
+            method,
+            endpoint: self.endpoint.name.clone(),
+            received_at,
+            queued: false,
+            surroundings: self.clone(),
+        }
+    }
+}
+
+pub struct Connection {
+    pub id: ConnectionId,
+    pub endpoint: Arc<Endpoint>,
+    pub client: Arc<Client>,
+    pub since: SystemTime,
+    /// What it subscribes to; known once `open` has run.
+    pub class: RwLock<Arc<ClassKey>>,
+    pub outbox: Arc<Outbox>,
+    pub lane: Arc<Lane>,
+}
+
+impl Connection {
+    pub fn user_id(&self) -> Option<&Arc<str>> {
+        self.client.user.as_ref().map(|user| &user.id)
+    }
+
+    /// Events it has not been sent, as far as it reads the log; 0 while live.
+    pub fn lag(&self) -> u64 {
+        let next = self.outbox.next_from_log();
+        next.map_or(0, |next| {
+            (self.endpoint.log.ring.head() + 1).saturating_sub(next)
+        })
+    }
+
+    /// Tells the client something apart from events.
+    pub fn notify(&self, notice: Notice<'_>) {
+        let text = self.endpoint.dialect.notice(notice);
+        let mut bytes = Vec::with_capacity(text.len() + 4);
+        frame::text(text.as_bytes(), &mut bytes);
+        self.outbox.push(bytes);
+    }
+
+    /// Tells the client that something was not accepted.
+    pub fn refuse(&self, msg_id: Option<&str>, rejection: &Rejection) {
+        metrics::counter!(
+            "hookcast_rejections_total",
+            "endpoint" => self.endpoint.name.clone(), "code" => rejection.code.to_string()
+        )
+        .increment(1);
+        self.notify(Notice::Error { msg_id, rejection });
+    }
+}

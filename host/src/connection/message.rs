@@ -1,0 +1,155 @@
+//! One message on its way in: decode, judge, hand to the sequencer.
+//!
+//! The commit is not awaited, so that a connection's messages follow one another
+//! closely; its lane keeps them in order and bounds how many are on their way.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::dialect::Notice;
+use crate::judge;
+use crate::log::Source;
+use crate::log::sequencer::now_micros;
+use crate::log::submission::MessageId;
+use crate::rejection::{Rejection, code};
+
+use super::Connection;
+
+/// A text frame.
+pub async fn text(connection: Arc<Connection>, text: String) {
+    let endpoint = &connection.endpoint;
+    let received_at = now_micros() as u64;
+    let chain = endpoint.chain();
+    let decoded = match endpoint.dialect.decode(&text, chain.handler_types()) {
+        Ok(decoded) => decoded,
+        Err(undecodable) => {
+            connection.refuse(undecodable.msg_id.as_deref(), &undecodable.rejection);
+            return;
+        }
+    };
+    let message_id = decoded.msg_id.map(|id| MessageId {
+        sender: sender(&connection, decoded.client),
+        id,
+        body: digest(&decoded.command),
+    });
+    let source = Source {
+        command: decoded.command,
+        message_id,
+        connection: connection.id,
+        user: connection.user_id().cloned(),
+        received_at,
+        attempts: 0,
+    };
+    if !connection.lane.ready().await {
+        judge_again(connection.clone()).await;
+    }
+    submit(&connection, source).await;
+}
+
+/// Judges what has come back from the sequencer, one at a time: the next is judged only
+/// when the one before is committed, so that a connection can't be in its own way.
+pub async fn judge_again(connection: Arc<Connection>) {
+    loop {
+        let returned = connection.lane.drain().await;
+        if returned.is_empty() {
+            return;
+        }
+        let mut returned = returned.into_iter();
+        while let Some(source) = returned.next() {
+            submit(&connection, source).await;
+            let again = connection.lane.drain().await;
+            if !again.is_empty() {
+                // Others were faster once more: this one again, then the rest.
+                returned = again
+                    .into_iter()
+                    .chain(returned)
+                    .collect::<Vec<_>>()
+                    .into_iter();
+            }
+        }
+    }
+}
+
+/// A binary frame, or one that is too large.
+pub fn unsupported(connection: &Connection, size: Option<usize>) {
+    let rejection = match size {
+        Some(size) => {
+            let limit = connection.endpoint.settings.load().message_limit;
+            let message =
+                format!("the message has {size} bytes; this endpoint takes up to {limit}");
+            let details = Some(json!({"size": size, "limit": limit}));
+            Rejection {
+                details,
+                ..Rejection::new(code::TOO_LARGE, message)
+            }
+        }
+        None => Rejection::new(
+            code::BAD_JSON,
+            "send messages as text frames, not binary ones",
+        ),
+    };
+    connection.refuse(None, &rejection);
+}
+
+async fn submit(connection: &Arc<Connection>, source: Source) {
+    let message_id = source.message_id.clone();
+    match judge::judge(connection, source).await {
+        Ok(submission) => connection.endpoint.submit(submission).await,
+        Err(rejection) => refuse(connection, message_id, &rejection).await,
+    }
+}
+
+/// A message sent again may well be refused the second time: the row it deleted is gone.
+/// Its sender wants to know what became of the first.
+async fn refuse(connection: &Connection, message_id: Option<MessageId>, rejection: &Rejection) {
+    let Some(id) = message_id else {
+        connection.refuse(None, rejection);
+        return;
+    };
+    let endpoint = &connection.endpoint;
+    let committed = match &endpoint.reader.storage {
+        Some(storage) => storage.message_position(endpoint.log.id, &id).await,
+        None => Ok(None),
+    };
+    match committed {
+        Ok(Some(position)) => connection.notify(Notice::Ack {
+            msg_id: &id.id,
+            position: &position,
+        }),
+        _ => connection.refuse(Some(&id.id), rejection),
+    }
+}
+
+/// Whose message ids these are. Anonymous senders without a name of their own share no
+/// ids with anyone: theirs end with the connection.
+fn sender(connection: &Connection, client: Option<String>) -> String {
+    match (
+        connection.user_id(),
+        client.or_else(|| connection.client.name.clone()),
+    ) {
+        (Some(user), _) => format!("u:{user}"),
+        (None, Some(client)) => format!("c:{client}"),
+        (None, None) => format!("n:{}", connection.id),
+    }
+}
+
+fn digest(command: &crate::log::submission::Command) -> [u8; 16] {
+    use crate::log::submission::Command;
+    let (kind, message) = match command {
+        Command::Change { method, message } => (method.as_str(), message),
+        Command::Handle {
+            message_type,
+            message,
+        } => (message_type.as_str(), message),
+    };
+    let mut hash = Sha256::new();
+    hash.update(kind);
+    hash.update([0]);
+    // A map always serialises.
+    hash.update(serde_json::to_vec(message).unwrap_or_default());
+    let mut short = [0; 16];
+    short.copy_from_slice(&hash.finalize()[..16]);
+    short
+}

@@ -1,0 +1,250 @@
+//! The task of one connection.
+//!
+//! It sleeps until something concerns it: bytes from the client, a socket that takes
+//! bytes again, a message that came back, a timer. Live events do not wake it; fan-out
+//! writes them itself. Judging and reading the log run beside the rest, so that pings
+//! and closes are served meanwhile.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use crate::close_code;
+use crate::deliver::HubMessage;
+use crate::deliver::socket::Ending;
+use crate::effects::Effects;
+use crate::frame;
+use crate::judge;
+use crate::log::sequencer::now_micros;
+use crate::plugin::{Cause, Hook};
+
+use super::heartbeat::{Due, Heartbeat};
+use super::inbox::{Inbox, Received};
+use super::{Connection, cursor, message, start};
+
+/// How long a client may take to answer our close frame.
+const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+type Work = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
+
+struct Session {
+    connection: Arc<Connection>,
+    inbox: Inbox,
+    heartbeat: Heartbeat,
+    /// The message being judged.
+    judging: Work,
+    /// The piece of log being read.
+    reading: Work,
+    /// Why it ends, as the `close` hook hears it.
+    cause: Option<Cause>,
+    /// When the client must have answered our close frame.
+    close_by: Option<Instant>,
+}
+
+/// Runs a connection from its handshake to its end. `early` are bytes that came right
+/// behind the handshake.
+pub async fn run(connection: Arc<Connection>, mut early: Vec<u8>) {
+    let endpoint = connection.endpoint.clone();
+    let timing = endpoint.timing();
+    let mut session = Session {
+        inbox: Inbox::new(endpoint.settings.load().message_limit),
+        heartbeat: Heartbeat::new(timing.ping, timing.pong_timeout, timing.write_timeout),
+        judging: None,
+        reading: Some(Box::pin(start::start(connection.clone()))),
+        cause: None,
+        close_by: None,
+        connection,
+    };
+    session.inbox.feed(&mut early);
+    session.arrived();
+    session.serve().await;
+    session.finish().await;
+}
+
+impl Session {
+    async fn serve(&mut self) {
+        let connection = self.connection.clone();
+        let outbox = &connection.outbox;
+        let stream = outbox.stream();
+        loop {
+            match outbox.ending() {
+                Ending::Broken => return,
+                Ending::Closing if !outbox.is_waiting() => {
+                    if self.cause.is_some() {
+                        return;
+                    }
+                    self.close_by
+                        .get_or_insert_with(|| Instant::now() + CLOSE_TIMEOUT);
+                }
+                _ => {}
+            }
+            self.begin_work();
+            let alarm = self.close_by.unwrap_or_else(|| self.heartbeat.next(outbox));
+            tokio::select! {
+                () = finished(&mut self.judging) => self.judging = None,
+                () = finished(&mut self.reading) => self.reading = None,
+                // One read in advance: enough to see pings while a message is judged.
+                _ = stream.readable(), if self.inbox.received.is_empty() => {
+                    if !self.receive() {
+                        return;
+                    }
+                }
+                _ = stream.writable(), if outbox.is_waiting() => outbox.flush(),
+                () = outbox.woken() => {}
+                () = connection.lane.returned(), if self.judging.is_none() => {
+                    self.judging = Some(Box::pin(message::judge_again(connection.clone())));
+                }
+                () = tokio::time::sleep_until(alarm.into()) => {
+                    if self.close_by.is_some() || !self.tick() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Starts what is next, where nothing is under way: judging a message, reading on in
+    /// the log.
+    fn begin_work(&mut self) {
+        while self.judging.is_none()
+            && self.cause.is_none()
+            && let Some(received) = self.inbox.received.pop_front()
+        {
+            self.serve_one(received);
+        }
+        if self.reading.is_none()
+            && let Some(next) = self.connection.outbox.lag()
+        {
+            self.reading = Some(Box::pin(cursor::advance(self.connection.clone(), next)));
+        }
+    }
+
+    fn serve_one(&mut self, received: Received) {
+        let outbox = &self.connection.outbox;
+        match received {
+            // After our close frame nothing can be answered any more.
+            Received::Text(_) | Received::Binary(_) | Received::TooLarge(_)
+                if outbox.ending() != Ending::Open => {}
+            Received::Text(text) => {
+                self.judging = Some(Box::pin(message::text(self.connection.clone(), text)));
+            }
+            Received::Binary(_) => message::unsupported(&self.connection, None),
+            Received::TooLarge(size) => message::unsupported(&self.connection, Some(size)),
+            Received::Close(said) => {
+                outbox.end(match &said {
+                    Some((code, _)) => frame::close(*code, ""),
+                    None => frame::close_empty(),
+                });
+                let (code, reason) = said.unwrap_or((close_code::NO_STATUS, String::new()));
+                self.cause = Some(Cause {
+                    code,
+                    reason,
+                    clean: true,
+                });
+            }
+            Received::Violation(violation) => {
+                outbox.close(violation.code, violation.reason);
+                self.cause = Some(Cause {
+                    code: violation.code,
+                    reason: violation.reason.to_owned(),
+                    clean: false,
+                });
+            }
+            // Served on arrival.
+            Received::Ping(_) | Received::Pong => {}
+        }
+    }
+
+    /// Reads from the socket; false at its end.
+    fn receive(&mut self) -> bool {
+        let open = self.inbox.read(self.connection.outbox.stream());
+        self.arrived();
+        open
+    }
+
+    /// Answers pings ahead of the messages before them, which may take their time.
+    fn arrived(&mut self) {
+        self.heartbeat.heard();
+        let outbox = &self.connection.outbox;
+        self.inbox.received.retain(|received| match received {
+            Received::Ping(payload) => {
+                outbox.push(frame::pong(payload));
+                false
+            }
+            Received::Pong => false,
+            _ => true,
+        });
+    }
+
+    /// A timer has run out; false when the client is given up.
+    fn tick(&mut self) -> bool {
+        let outbox = &self.connection.outbox;
+        let reason = match self.heartbeat.due(outbox, Instant::now()) {
+            Due::Nothing => return true,
+            Due::Ping => {
+                outbox.push(frame::ping());
+                return true;
+            }
+            Due::Dead => "no answer to a ping",
+            Due::Stuck => "the client takes no bytes",
+        };
+        outbox.close(close_code::HEARTBEAT_TIMEOUT.code, reason);
+        self.cause = Some(Cause {
+            code: close_code::HEARTBEAT_TIMEOUT.code,
+            reason: reason.into(),
+            clean: false,
+        });
+        false
+    }
+
+    /// The connection is over: tell fan-out, then the plugins.
+    async fn finish(mut self) {
+        // What has arrived is not dropped because its sender did not wait for the answer.
+        if let Some(judging) = self.judging.take() {
+            judging.await;
+        }
+        let connection = &self.connection;
+        for received in self.inbox.received.drain(..) {
+            if let Received::Text(text) = received {
+                message::text(connection.clone(), text).await;
+            }
+        }
+        message::judge_again(connection.clone()).await;
+        let endpoint = &connection.endpoint;
+        let cause = self.cause.take().unwrap_or_else(|| Cause {
+            code: close_code::ABNORMAL,
+            reason: "the connection broke".into(),
+            clean: false,
+        });
+        tracing::debug!(connection = %connection.id, code = cause.code, "closed");
+        if !endpoint.stopping.load(Ordering::Relaxed) {
+            tell_plugins(connection, &cause).await;
+        }
+        endpoint.connections.write().remove(&connection.id);
+        endpoint.log.hub.send(HubMessage::Exit {
+            connection: connection.id,
+        });
+    }
+}
+
+/// Runs the `close` hooks; what they want done is done after the connection is gone.
+async fn tell_plugins(connection: &Arc<Connection>, cause: &Cause) {
+    let chain = connection.endpoint.chain();
+    let call = connection.client.call("", now_micros() as u64);
+    let mut effects = Effects::default();
+    for generation in chain.with(Hook::Close) {
+        if let Err(error) = generation.close(&call, cause, &mut effects).await {
+            judge::hook_failed(connection, &error);
+        }
+    }
+    judge::submit_effects(connection, &chain, effects).await;
+}
+
+/// Waits for work to end; for ever if there is none.
+async fn finished(work: &mut Work) {
+    match work {
+        Some(work) => work.await,
+        None => std::future::pending().await,
+    }
+}

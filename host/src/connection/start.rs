@@ -1,0 +1,162 @@
+//! The beginning of a subscription: the `open` hook, then history or resume.
+
+use std::sync::Arc;
+
+use crate::close_code;
+use crate::config::History;
+use crate::deliver::ClassKey;
+use crate::dialect::Notice;
+use crate::effects::Effects;
+use crate::filter::{Filter, reserved};
+use crate::frame;
+use crate::judge;
+use crate::log::reader::Reset;
+use crate::log::sequencer::now_micros;
+use crate::plugin::{Arg, Hook};
+use crate::rejection::{Rejection, code};
+use crate::row::Table;
+use crate::storage::sqlite::read::SqliteReader;
+
+use super::Connection;
+
+/// Runs the `open` hook and places the connection's cursor.
+pub async fn start(connection: Arc<Connection>) {
+    if let Err(rejection) = open(&connection).await {
+        let close = match &*rejection.code {
+            code::BAD_FILTER | code::BAD_KEY => close_code::BAD_REQUEST.code,
+            code::UNAVAILABLE => close_code::UNAVAILABLE.code,
+            _ => close_code::FORBIDDEN.code,
+        };
+        connection.refuse(None, &rejection);
+        connection.outbox.close(close, &rejection.message);
+        return;
+    }
+    let after = reserved(&connection.client.args.read(), "_after").map(str::to_owned);
+    match after.as_deref().filter(|token| !token.is_empty()) {
+        Some(token) => match connection.endpoint.reader.resume(token) {
+            Ok(offset) => connection.outbox.set_lag(Some(offset + 1)),
+            Err(why) => reset(&connection, why).await,
+        },
+        None => history(&connection).await,
+    }
+}
+
+/// The subscriber's position can't be continued: say so, then begin anew.
+pub async fn reset(connection: &Connection, why: Reset) {
+    metrics::counter!("hookcast_resets_total").increment(1);
+    let head = connection.endpoint.log.ring.head();
+    let position = connection.endpoint.log.position(head).to_string();
+    connection.notify(Notice::Reset {
+        reason: why.as_str(),
+        position: &position,
+    });
+    history(connection).await;
+}
+
+async fn open(connection: &Arc<Connection>) -> Result<(), Rejection> {
+    let endpoint = &connection.endpoint;
+    let chain = endpoint.chain();
+    let mut effects = Effects::default();
+    let call = connection.client.call("", now_micros() as u64);
+    for generation in chain.with(Hook::Open) {
+        let args = connection.client.args.read().clone();
+        let args: Vec<_> = args
+            .into_iter()
+            .map(|(key, values)| Arg { key, values })
+            .collect();
+        let replaced = generation
+            .open(&call, &args, &mut effects)
+            .await
+            .map_err(|error| judge::hook_failed(connection, &error))?;
+        if let Some(args) = replaced {
+            let args = args.into_iter().map(|arg| (arg.key, arg.values)).collect();
+            *connection.client.args.write() = args;
+        }
+    }
+    let key = {
+        let args = connection.client.args.read();
+        let filter = Filter::parse(&args, endpoint.table.as_deref())?;
+        ClassKey {
+            positions: reserved(&args, "_after").is_some(),
+            filter,
+        }
+    };
+    *connection.class.write() = Arc::new(key);
+    judge::submit_effects(connection, &chain, effects).await;
+    Ok(())
+}
+
+async fn history(connection: &Connection) {
+    let endpoint = &connection.endpoint;
+    let sent = match (&endpoint.reader.storage, &endpoint.table) {
+        (Some(storage), Some(table)) => match endpoint.history() {
+            History::Log => {
+                let first = storage
+                    .oldest(endpoint.log.id, endpoint.history_limits().rows)
+                    .await;
+                first.map(|first| connection.outbox.set_lag(Some(first.unwrap_or(1))))
+            }
+            History::Table => rows(connection, storage, table).await,
+        },
+        _ => {
+            let head = endpoint.log.ring.head();
+            connection
+                .outbox
+                .push_caught_up(end_of_history(connection, 0, head), head + 1);
+            Ok(())
+        }
+    };
+    if let Err(error) = sent {
+        tracing::error!(endpoint = %endpoint.name, %error, "history can't be read");
+        let rejection = Rejection::new(code::UNAVAILABLE, "history can't be read now; reconnect");
+        connection.refuse(None, &rejection);
+        connection
+            .outbox
+            .close(close_code::UNAVAILABLE.code, "history can't be read now");
+    }
+}
+
+/// Sends the stored rows that pass the filter; live begins right behind them.
+async fn rows(connection: &Connection, storage: &SqliteReader, table: &Table) -> sqlx::Result<()> {
+    let endpoint = &connection.endpoint;
+    let key = connection.class.read().clone();
+    let history = storage
+        .history(
+            endpoint.log.id,
+            endpoint.first_head,
+            table,
+            &key.filter,
+            endpoint.history_limits(),
+        )
+        .await?;
+    let mut bytes = Vec::new();
+    for row in &history.rows {
+        frame::text(
+            endpoint.dialect.row(row.to_json(table)).as_bytes(),
+            &mut bytes,
+        );
+    }
+    if history.truncated {
+        let notice = Notice::HistoryTruncated {
+            rows: history.rows.len(),
+        };
+        frame::text(endpoint.dialect.notice(notice).as_bytes(), &mut bytes);
+    }
+    bytes.extend(end_of_history(connection, history.rows.len(), history.head));
+    connection.outbox.push_caught_up(bytes, history.head + 1);
+    Ok(())
+}
+
+/// The frame that ends history, for those who asked for positions.
+fn end_of_history(connection: &Connection, rows: usize, head: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if connection.class.read().positions {
+        let position = connection.endpoint.log.position(head).to_string();
+        let text = connection.endpoint.dialect.notice(Notice::HistoryEnd {
+            rows,
+            position: &position,
+        });
+        frame::text(text.as_bytes(), &mut bytes);
+    }
+    bytes
+}

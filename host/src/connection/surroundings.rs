@@ -1,0 +1,139 @@
+//! What hooks may ask of their connection and its endpoint.
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use serde_json::{Map, Value};
+
+use crate::filter::Filter;
+use crate::id::{ConnectionId, row_id};
+use crate::plugin::{HostError, Surroundings};
+use crate::rejection::Rejection;
+use crate::row::{Row, RowWrite, Table};
+use crate::storage::sqlite::read::SqliteReader;
+
+use super::Client;
+
+impl Surroundings for Client {
+    fn args(&self) -> Vec<(String, Vec<String>)> {
+        self.args.read().clone()
+    }
+
+    fn path_parameters(&self) -> Vec<(String, String)> {
+        self.path_parameters.clone()
+    }
+
+    fn headers(&self) -> Vec<(String, String)> {
+        self.headers.clone()
+    }
+
+    fn user(&self) -> Option<String> {
+        self.user.as_ref().map(|user| user.claims.clone())
+    }
+
+    fn session(&self) -> Option<String> {
+        None
+    }
+
+    fn groups(&self) -> Vec<String> {
+        self.endpoint.groups.of(self.id)
+    }
+
+    fn metadata(&self) -> Option<String> {
+        self.metadata.clone()
+    }
+
+    fn members(&self, group: &str, limit: usize) -> Vec<ConnectionId> {
+        self.endpoint.groups.members(group, limit)
+    }
+
+    fn count(&self, group: &str) -> u32 {
+        u32::try_from(self.endpoint.groups.count(group)).unwrap_or(u32::MAX)
+    }
+
+    fn insert(
+        &self,
+        mut row: Map<String, Value>,
+    ) -> BoxFuture<'_, Result<(String, RowWrite), HostError>> {
+        async move {
+            let (table, _) = self.table()?;
+            let id = row.get("id").and_then(Value::as_str).unwrap_or("");
+            if id.is_empty() {
+                row.insert("id".into(), row_id().into());
+            }
+            let row = table.new_row(&row).map_err(invalid)?;
+            Ok((row.id(table).to_owned(), RowWrite::Insert { row }))
+        }
+        .boxed()
+    }
+
+    fn update(&self, row: Map<String, Value>) -> BoxFuture<'_, Result<RowWrite, HostError>> {
+        async move {
+            let (table, _) = self.table()?;
+            let id = row
+                .get("id")
+                .and_then(Value::as_str)
+                .unwrap_or("")
+                .to_owned();
+            let old = self.stored(&id).await?;
+            let row = table.changed_row(&old, &row).map_err(invalid)?;
+            Ok(RowWrite::Update { old, row })
+        }
+        .boxed()
+    }
+
+    fn delete(&self, id: String) -> BoxFuture<'_, Result<RowWrite, HostError>> {
+        async move {
+            Ok(RowWrite::Delete {
+                old: self.stored(&id).await?,
+            })
+        }
+        .boxed()
+    }
+
+    fn select(
+        &self,
+        filter: Vec<(String, Vec<String>)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<String>, HostError>> {
+        async move {
+            let (table, storage) = self.table()?;
+            let filter = Filter::parse(&filter, Some(table)).map_err(invalid)?;
+            let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+            let rows = storage
+                .rows(table, &filter, limit)
+                .await
+                .map_err(unavailable)?;
+            Ok(rows
+                .iter()
+                .map(|row| Value::Object(row.to_json(table)).to_string())
+                .collect())
+        }
+        .boxed()
+    }
+}
+
+impl Client {
+    fn table(&self) -> Result<(&Table, &SqliteReader), HostError> {
+        match (&self.endpoint.table, &self.endpoint.reader.storage) {
+            (Some(table), Some(storage)) => Ok((table, storage)),
+            _ => {
+                let text = "this endpoint is ephemeral and has no table; set its `durability`";
+                Err(HostError::new("unavailable", text))
+            }
+        }
+    }
+
+    async fn stored(&self, id: &str) -> Result<Row, HostError> {
+        let (table, storage) = self.table()?;
+        let found = storage.row(table, id).await.map_err(unavailable)?;
+        found.ok_or_else(|| HostError::new("not_found", format!("there is no row with id `{id}`")))
+    }
+}
+
+fn invalid(rejection: Rejection) -> HostError {
+    HostError::new("invalid", rejection.message)
+}
+
+fn unavailable(error: sqlx::Error) -> HostError {
+    tracing::error!(%error, "a plugin's read failed");
+    HostError::new("unavailable", "the table can't be read now")
+}

@@ -1,0 +1,83 @@
+//! Subscribers that see the same bytes.
+
+use std::sync::Arc;
+
+use crate::dialect::Dialect;
+use crate::filter::Filter;
+use crate::frame;
+use crate::id::ConnectionId;
+use crate::log::{Event, Incarnation, Position};
+use crate::row::Table;
+
+use super::socket::Outbox;
+
+/// What a class has in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct ClassKey {
+    /// The subscriber asked for positions in its frames.
+    pub positions: bool,
+    pub filter: Filter,
+}
+
+/// How a subscriber gets an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// As it was sent.
+    Whole,
+    /// The row has left the subscriber's filter: it must go, and its new values are
+    /// none of this subscriber's business.
+    Removal,
+}
+
+impl ClassKey {
+    /// How subscribers of this class get an event of their audience; none if not at all.
+    pub fn shape(&self, event: &Event) -> Option<Shape> {
+        if self.filter.0.is_empty() || event.change.is_none() {
+            // Sends by plugins carry no row; a filter selects rows.
+            return Some(Shape::Whole);
+        }
+        match (event.old(), event.row()) {
+            (_, Some(row)) if self.filter.matches(row) => Some(Shape::Whole),
+            (Some(old), None) if self.filter.matches(old) => Some(Shape::Whole),
+            (Some(old), Some(_)) if self.filter.matches(old) => Some(Shape::Removal),
+            _ => None,
+        }
+    }
+}
+
+/// Writes events as a class sees them.
+pub struct Encoder {
+    pub dialect: Arc<dyn Dialect>,
+    pub table: Option<Arc<Table>>,
+    pub incarnation: Incarnation,
+}
+
+impl Encoder {
+    /// Appends one event as a frame.
+    pub fn event(&self, key: &ClassKey, event: &Event, shape: Shape, out: &mut Vec<u8>) {
+        let position = key.positions.then(|| {
+            Position {
+                incarnation: self.incarnation,
+                offset: event.offset,
+            }
+            .to_string()
+        });
+        let mut payload = Vec::with_capacity(event.sent.len() + 64);
+        match (shape, self.table.as_deref(), event.old()) {
+            (Shape::Removal, Some(table), Some(old)) => {
+                self.dialect
+                    .removal(old.id(table), position.as_deref(), &mut payload);
+            }
+            _ => self.dialect.event(event, position.as_deref(), &mut payload),
+        }
+        frame::text(&payload, out);
+    }
+}
+
+/// The live members of a class.
+pub struct Class {
+    pub key: ClassKey,
+    pub members: Vec<(ConnectionId, Arc<Outbox>)>,
+    /// What the batch at hand means for this class: indexes into its events.
+    pub selected: Vec<(u32, Shape)>,
+}

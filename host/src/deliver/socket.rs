@@ -1,0 +1,317 @@
+//! The way out to one client: a bounded queue of ready-made bytes in front of a socket.
+//!
+//! Whoever has bytes writes them at once if the socket takes them; only what it does not
+//! take is queued, and then the connection's own task writes on when it can. So fan-out
+//! serves a thousand idle-waiting connections without waking one of their tasks.
+//!
+//! Events that overflow the queue are dropped here and read again from the log: the
+//! connection becomes a *cursor* at its first unsent offset. What is for this connection
+//! alone (answers, pings) can't be read again, so its queue overflowing closes it.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::time::Instant;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use crate::frame;
+
+/// Bytes of answers that may wait for one client.
+const PRIVATE_LIMIT: usize = 256 * 1024;
+
+/// Slices handed to the kernel in one call.
+const VECTORS: usize = 16;
+
+/// Encoded events, shared by all subscribers of a class.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    pub bytes: Bytes,
+    /// Offset of the first event that may be in it: where a cursor starts that lost it.
+    pub first: u64,
+}
+
+pub struct Outbox {
+    stream: TcpStream,
+    /// Bytes of events that may wait.
+    limit: usize,
+    state: Mutex<State>,
+    /// Something for the connection's task: bytes that wait, a lag, an end.
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Queued>,
+    /// Bytes of the first queued slice that are already sent.
+    written: usize,
+    event_bytes: usize,
+    private_bytes: usize,
+    /// First offset not sent: events are read from the log from here on.
+    lag: Option<u64>,
+    /// When the queue last moved, while it is not empty.
+    moved: Option<Instant>,
+    ending: Ending,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ending {
+    #[default]
+    Open,
+    /// A close frame is queued; nothing may follow it.
+    Closing,
+    /// The socket is of no use any more.
+    Broken,
+}
+
+struct Queued {
+    bytes: Bytes,
+    kind: Kind,
+}
+
+/// What a queued slice counts as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// For this connection alone; counts against `PRIVATE_LIMIT`.
+    Private,
+    /// Live events, the first of them with this offset; count against the limit.
+    Live(u64),
+    /// Events or history from a cursor, which reads on only when they are sent.
+    CaughtUp,
+}
+
+/// What became of offered events.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// Sent or queued.
+    Taken,
+    /// The connection has fallen behind (or is gone) and reads the log from now on.
+    Behind,
+}
+
+impl Outbox {
+    pub fn new(stream: TcpStream, limit: usize) -> Self {
+        Self {
+            stream,
+            limit,
+            state: Mutex::default(),
+            wake: Notify::new(),
+        }
+    }
+
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Sends what is for this connection alone.
+    pub fn push(&self, bytes: impl Into<Bytes>) {
+        self.offer(Some(bytes.into()), None);
+    }
+
+    /// Sends answers, then events: in one write if the socket takes it.
+    pub fn offer(&self, private: Option<Bytes>, events: Option<Slice>) -> Offered {
+        let mut state = self.state.lock();
+        if state.ending != Ending::Open {
+            return Offered::Behind;
+        }
+        if let Some(bytes) = private {
+            state.private_bytes += bytes.len();
+            state.queue.push_back(Queued {
+                bytes,
+                kind: Kind::Private,
+            });
+        }
+        let behind = events.is_some() && state.lag.is_some();
+        if let (Some(slice), false) = (events, behind) {
+            state.event_bytes += slice.bytes.len();
+            state.queue.push_back(Queued {
+                bytes: slice.bytes,
+                kind: Kind::Live(slice.first),
+            });
+        }
+        // Somebody else is waiting for the socket already if the queue was not empty.
+        if state.moved.is_none() {
+            self.write(&mut state);
+        }
+        self.enforce_limits(&mut state);
+        if behind || state.lag.is_some() {
+            Offered::Behind
+        } else {
+            Offered::Taken
+        }
+    }
+
+    /// Queues a close frame behind what is there; nothing more is accepted.
+    pub fn close(&self, code: u16, reason: &str) {
+        self.end(frame::close(code, reason));
+    }
+
+    /// As `close`, with the frame given.
+    pub fn end(&self, close_frame: Vec<u8>) {
+        let mut state = self.state.lock();
+        if state.ending == Ending::Open {
+            state.queue.push_back(Queued {
+                bytes: close_frame.into(),
+                kind: Kind::CaughtUp,
+            });
+            if state.moved.is_none() {
+                self.write(&mut state);
+            }
+            if state.ending == Ending::Open {
+                state.ending = Ending::Closing;
+            }
+            self.wake.notify_one();
+        }
+    }
+
+    /// Writes what waits, as far as the socket takes it.
+    pub fn flush(&self) {
+        self.write(&mut self.state.lock());
+    }
+
+    /// True while bytes wait for the socket.
+    pub fn is_waiting(&self) -> bool {
+        self.state.lock().moved.is_some()
+    }
+
+    /// Since when no waiting byte has left.
+    pub fn stuck_since(&self) -> Option<Instant> {
+        self.state.lock().moved
+    }
+
+    pub fn ending(&self) -> Ending {
+        self.state.lock().ending
+    }
+
+    /// Where to read on from the log, once everything queued is sent.
+    pub fn lag(&self) -> Option<u64> {
+        let state = self.state.lock();
+        if state.queue.is_empty() && state.ending == Ending::Open {
+            state.lag
+        } else {
+            None
+        }
+    }
+
+    /// The first event that will be read from the log; none while live.
+    pub fn next_from_log(&self) -> Option<u64> {
+        self.state.lock().lag
+    }
+
+    /// The connection starts as a cursor, or has caught up (`None`) and is live.
+    pub fn set_lag(&self, from: Option<u64>) {
+        self.state.lock().lag = from;
+    }
+
+    /// The next call for the connection's task.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Events from a cursor; they do not count against the live limit, because the
+    /// cursor reads no more before they are sent.
+    pub fn push_caught_up(&self, bytes: Vec<u8>, next: u64) {
+        let mut state = self.state.lock();
+        if state.ending == Ending::Open {
+            state.lag = Some(next);
+            if !bytes.is_empty() {
+                state.queue.push_back(Queued {
+                    bytes: bytes.into(),
+                    kind: Kind::CaughtUp,
+                });
+            }
+            if state.moved.is_none() {
+                self.write(&mut state);
+            }
+        }
+    }
+
+    fn write(&self, state: &mut State) {
+        while !state.queue.is_empty() {
+            let mut vectors = [IoSlice::new(&[]); VECTORS];
+            let mut count = 0;
+            for (vector, queued) in vectors.iter_mut().zip(&state.queue) {
+                let skip = if count == 0 { state.written } else { 0 };
+                *vector = IoSlice::new(&queued.bytes[skip..]);
+                count += 1;
+            }
+            match self.stream.try_write_vectored(&vectors[..count]) {
+                Ok(sent) => state.sent(sent),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if state.moved.is_none() {
+                        state.moved = Some(Instant::now());
+                        self.wake.notify_one();
+                    }
+                    return;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    *state = State {
+                        ending: Ending::Broken,
+                        ..State::default()
+                    };
+                    self.wake.notify_one();
+                    return;
+                }
+            }
+        }
+        state.moved = None;
+    }
+
+    fn enforce_limits(&self, state: &mut State) {
+        if state.event_bytes > self.limit && state.lag.is_none() {
+            state.become_cursor();
+            metrics::counter!("hookcast_slow_consumers_total").increment(1);
+            self.wake.notify_one();
+        }
+        if state.private_bytes > PRIVATE_LIMIT && state.ending == Ending::Open {
+            metrics::counter!("hookcast_private_overflows_total").increment(1);
+            *state = State {
+                ending: Ending::Broken,
+                ..State::default()
+            };
+            self.wake.notify_one();
+        }
+    }
+}
+
+impl State {
+    /// Forgets what the kernel has taken.
+    fn sent(&mut self, mut bytes: usize) {
+        self.moved = self.moved.map(|_| Instant::now());
+        while let Some(first) = self.queue.front() {
+            let left = first.bytes.len() - self.written;
+            if bytes < left {
+                self.written += bytes;
+                return;
+            }
+            bytes -= left;
+            self.written = 0;
+            let length = first.bytes.len();
+            match first.kind {
+                Kind::Live(_) => self.event_bytes -= length,
+                Kind::Private => self.private_bytes -= length,
+                Kind::CaughtUp => {}
+            }
+            self.queue.pop_front();
+        }
+    }
+
+    /// Drops queued events, except one that is half sent, and notes where to read on.
+    fn become_cursor(&mut self) {
+        let half_sent = usize::from(self.written > 0);
+        let mut kept = VecDeque::with_capacity(self.queue.len());
+        for (at, queued) in self.queue.drain(..).enumerate() {
+            match queued.kind {
+                Kind::Live(first) if at >= half_sent => {
+                    self.lag.get_or_insert(first);
+                    self.event_bytes -= queued.bytes.len();
+                }
+                _ => kept.push_back(queued),
+            }
+        }
+        self.queue = kept;
+    }
+}

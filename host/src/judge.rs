@@ -1,0 +1,277 @@
+//! Judging: from a decoded message to what will be written, or a rejection.
+//!
+//! Runs on the sender's task, outside of any transaction, on one snapshot of the
+//! endpoint's plugins. The stages in order: defaults → prepare | handler → the row as it
+//! will be stored → modify. Whatever hooks want done besides is buffered and becomes
+//! part of the submission; a rejection anywhere leaves no trace of it.
+
+mod defaults;
+mod handlers;
+mod modify;
+mod object;
+mod prepare;
+
+use std::sync::Arc;
+
+use crate::connection::Connection;
+use crate::deliver::{GroupChange, Step};
+use crate::effects::{Effect, Effects};
+use crate::endpoint::{Chain, Endpoint};
+use crate::log::sequencer::now_micros;
+use crate::log::submission::{Command, Draft, Item, Source};
+use crate::log::{Audience, Method, Submission};
+use crate::plugin::{CallContext, HookError};
+use crate::rejection::{Rejection, code};
+use crate::row::{RowWrite, Table};
+
+use object::Object;
+
+/// What the stages share: one message on one snapshot.
+struct Judging<'a> {
+    connection: &'a Arc<Connection>,
+    endpoint: &'a Endpoint,
+    chain: &'a Chain,
+    call: CallContext,
+    effects: Effects,
+}
+
+/// Judges one message.
+pub async fn judge(connection: &Arc<Connection>, source: Source) -> Result<Submission, Rejection> {
+    let chain = connection.endpoint.chain();
+    let epoch = connection.lane.epoch();
+    let method = match &source.command {
+        Command::Change { method, .. } => method.as_str(),
+        Command::Handle { .. } => "",
+    };
+    let mut judging = Judging {
+        connection,
+        endpoint: &connection.endpoint,
+        chain: &chain,
+        call: connection.client.call(method, source.received_at),
+        effects: Effects::default(),
+    };
+    let mut items = match &source.command {
+        Command::Change { method, message } => {
+            let draft = judging.change(*method, message.clone()).await?;
+            vec![Item::Event(draft)]
+        }
+        Command::Handle {
+            message_type,
+            message,
+        } => {
+            let answer = handlers::handle(&mut judging, message_type, message).await?;
+            answer.into_iter().collect()
+        }
+    };
+    items.extend(effect_items(&connection.endpoint, judging.effects));
+    Ok(submission(connection, source, items, &chain, epoch))
+}
+
+impl Judging<'_> {
+    /// A message that changes the table, through all its stages.
+    async fn change(
+        &mut self,
+        method: Method,
+        message: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Draft, Rejection> {
+        let old = self.old_row(method, &message).await?;
+        let message = defaults::fill(self, method, message, old.as_ref()).await?;
+        let message = prepare::prepare(self, method, message).await?;
+        let change = self.row_change(method, &message, old)?;
+        let sent = modify::modify(self, message, change.as_ref()).await?;
+        Ok(Draft {
+            method: Some(method),
+            audience: Audience::All,
+            exclude_origin: false,
+            change,
+            sent,
+        })
+    }
+
+    /// The row that PUT and DELETE are about.
+    async fn old_row(
+        &self,
+        method: Method,
+        message: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Option<crate::row::Row>, Rejection> {
+        if method == Method::Post {
+            return Ok(None);
+        }
+        let (Some(table), Some(storage)) = (&self.endpoint.table, &self.endpoint.reader.storage)
+        else {
+            let text = "this endpoint keeps no rows; only POST makes sense";
+            return Err(Rejection::new(code::UNKNOWN_METHOD, text));
+        };
+        let id = message
+            .get("id")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or("");
+        if id.is_empty() {
+            let text = format!("{} needs the row's `id`, as text", method.as_str());
+            return Err(Rejection::new(code::MISSING_ID, text));
+        }
+        match storage.row(table, id).await {
+            Ok(Some(row)) => Ok(Some(row)),
+            Ok(None) => Err(Rejection::new(
+                code::NOT_FOUND,
+                format!("there is no row with id `{id}`"),
+            )),
+            Err(error) => {
+                tracing::error!(endpoint = %self.endpoint.name, %error, "a row can't be read");
+                Err(Rejection::new(
+                    code::UNAVAILABLE,
+                    "the table can't be read now; try again",
+                ))
+            }
+        }
+    }
+
+    /// The change of the table, every column as it will be stored.
+    fn row_change(
+        &self,
+        method: Method,
+        message: &Object,
+        old: Option<crate::row::Row>,
+    ) -> Result<Option<RowWrite>, Rejection> {
+        let Some(table) = &self.endpoint.table else {
+            return Ok(None);
+        };
+        Ok(Some(match (method, old) {
+            (Method::Put, Some(old)) => {
+                let row = table.changed_row(&old, &message.map)?;
+                RowWrite::Update { old, row }
+            }
+            (Method::Delete, Some(old)) => RowWrite::Delete { old },
+            _ => RowWrite::Insert {
+                row: table.new_row(&message.map)?,
+            },
+        }))
+    }
+}
+
+/// Submits what hooks outside of any message want done (`open`, `close`).
+pub async fn submit_effects(connection: &Arc<Connection>, chain: &Chain, effects: Effects) {
+    if effects.0.is_empty() {
+        return;
+    }
+    let source = Source {
+        command: Command::Handle {
+            message_type: String::new(),
+            message: serde_json::Map::new(),
+        },
+        message_id: None,
+        connection: connection.id,
+        user: connection.user_id().cloned(),
+        received_at: now_micros() as u64,
+        attempts: 0,
+    };
+    let items = effect_items(&connection.endpoint, effects);
+    let submission = submission(connection, source, items, chain, connection.lane.epoch());
+    connection.endpoint.submit(submission).await;
+}
+
+/// Logs a failed hook for the operator and gives what its sender hears.
+pub fn hook_failed(connection: &Connection, error: &HookError) -> Rejection {
+    if let HookError::Rejected(rejection) = error {
+        return rejection.clone();
+    }
+    tracing::error!(endpoint = %connection.endpoint.name, connection = %connection.id, %error, "a hook failed");
+    error.to_rejection()
+}
+
+fn submission(
+    connection: &Arc<Connection>,
+    source: Source,
+    items: Vec<Item>,
+    chain: &Chain,
+    epoch: u32,
+) -> Submission {
+    Submission {
+        log: connection.endpoint.log.clone(),
+        table: connection.endpoint.table.clone(),
+        lane: connection.lane.clone(),
+        epoch,
+        source,
+        items,
+        judged_by: chain.judged_by.clone(),
+    }
+}
+
+fn effect_items(endpoint: &Endpoint, effects: Effects) -> Vec<Item> {
+    effects
+        .0
+        .into_iter()
+        .map(|effect| effect_item(endpoint, effect))
+        .collect()
+}
+
+fn effect_item(endpoint: &Endpoint, effect: Effect) -> Item {
+    let send = |audience, sent, exclude_origin| {
+        Item::Event(Draft {
+            method: None,
+            audience,
+            exclude_origin,
+            change: None,
+            sent,
+        })
+    };
+    match effect {
+        Effect::ToConnection { connection, json } => Item::Step(Step::Push { connection, json }),
+        Effect::ToUser { user, json } => send(Audience::User(user.into()), json, false),
+        Effect::ToGroup {
+            group,
+            json,
+            exclude_sender,
+        } => send(Audience::Group(group.into()), json, exclude_sender),
+        Effect::Broadcast {
+            json,
+            exclude_sender,
+        } => send(Audience::All, json, exclude_sender),
+        Effect::Close {
+            connection,
+            code,
+            reason,
+        } => Item::Step(Step::Close {
+            connection,
+            code,
+            reason,
+        }),
+        Effect::Join { connection, group } => {
+            Item::Step(Step::Group(GroupChange::Join { connection, group }))
+        }
+        Effect::Leave { connection, group } => {
+            Item::Step(Step::Group(GroupChange::Leave { connection, group }))
+        }
+        Effect::Move { connection, group } => {
+            Item::Step(Step::Group(GroupChange::Move { connection, group }))
+        }
+        Effect::Write(change) => written(endpoint, change),
+    }
+}
+
+/// A row written by a plugin, told to subscribers as any other.
+fn written(endpoint: &Endpoint, change: RowWrite) -> Item {
+    let table = endpoint.table.as_deref();
+    let json = |row: &crate::row::Row| {
+        table
+            .map(|table: &Table| row.to_json(table))
+            .unwrap_or_default()
+    };
+    let (method, object) = match &change {
+        RowWrite::Insert { row } => (Method::Post, json(row)),
+        RowWrite::Update { row, .. } => (Method::Put, json(row)),
+        RowWrite::Delete { old } => {
+            let mut key = json(old);
+            key.retain(|name, _| name == "id");
+            (Method::Delete, key)
+        }
+    };
+    let sent = endpoint.dialect.change(method, object);
+    Item::Event(Draft {
+        method: Some(method),
+        audience: Audience::All,
+        exclude_origin: false,
+        change: Some(change),
+        sent,
+    })
+}

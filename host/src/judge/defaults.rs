@@ -1,0 +1,103 @@
+//! Filling fields. The order: built-in, then plugins; `user` is always the
+//! authenticated identity.
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use crate::id::row_id;
+use crate::log::Method;
+use crate::plugin::Hook;
+use crate::rejection::Rejection;
+use crate::row::{Cell, Row};
+
+use super::object::Object;
+use super::{Judging, hook_failed};
+
+pub(super) async fn fill(
+    judging: &mut Judging<'_>,
+    method: Method,
+    mut message: Map<String, Value>,
+    old: Option<&Row>,
+) -> Result<Object, Rejection> {
+    match method {
+        Method::Post => {
+            // As Gramex does, these replace what the client sent, in its place.
+            message.insert("id".into(), row_id().into());
+            message.insert("user".into(), identity(judging));
+            message.insert(
+                "timestamp".into(),
+                timestamp(judging.call.received_at).into(),
+            );
+        }
+        Method::Put if message.contains_key("user") => {
+            message.insert("user".into(), author(judging, old));
+        }
+        Method::Put | Method::Delete => {}
+    }
+    let mut message = Object::new(message);
+    for generation in judging.chain.with(Hook::Defaults) {
+        let filled = generation
+            .defaults(&judging.call, &message.text, &mut judging.effects)
+            .await
+            .map_err(|error| hook_failed(judging.connection, &error))?;
+        if let Some(text) = filled {
+            message = Object::returned(text, Hook::Defaults, generation)
+                .map_err(|error| hook_failed(judging.connection, &error))?;
+            if message.map.contains_key("user") {
+                let user = if method == Method::Post {
+                    identity(judging)
+                } else {
+                    author(judging, old)
+                };
+                message.set("user", user);
+            }
+        }
+    }
+    Ok(message)
+}
+
+fn identity(judging: &Judging<'_>) -> Value {
+    judging
+        .call
+        .user
+        .as_deref()
+        .map_or(Value::Null, Value::from)
+}
+
+/// Who wrote the row stays who wrote it, whoever changes it.
+fn author(judging: &Judging<'_>, old: Option<&Row>) -> Value {
+    let position = judging
+        .endpoint
+        .table
+        .as_ref()
+        .and_then(|table| table.position("user"));
+    match (old, position) {
+        (Some(old), Some(at)) => old.0.get(at).map_or(Value::Null, Cell::to_json),
+        _ => Value::Null,
+    }
+}
+
+/// UTC in ISO 8601 with microseconds and no zone suffix, as Gramex writes it.
+fn timestamp(micros: u64) -> String {
+    let nanos = i128::from(micros) * 1_000;
+    let time =
+        OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let format =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]");
+    time.format(&format).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_have_microseconds_and_no_zone() {
+        assert_eq!(
+            timestamp(1_792_479_383_625_405),
+            "2026-10-20T03:36:23.625405"
+        );
+        assert_eq!(timestamp(0), "1970-01-01T00:00:00.000000");
+    }
+}

@@ -1,0 +1,99 @@
+//! A judged message on its way into the log.
+
+use std::sync::Arc;
+
+use crate::deliver::Step;
+use crate::id::ConnectionId;
+use crate::row::{RowWrite, Table};
+
+use super::event::{Audience, Method};
+use super::lane::Lane;
+use super::sequencer::EndpointLog;
+
+/// A message as it was received, kept until it is settled: if what it was judged on
+/// changes before the write, it is judged again from here.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub command: Command,
+    pub message_id: Option<MessageId>,
+    pub connection: ConnectionId,
+    pub user: Option<Arc<str>>,
+    /// Microseconds since 1970-01-01 UTC.
+    pub received_at: u64,
+    /// How often it has come back because its basis had changed.
+    pub attempts: u32,
+}
+
+/// What a client asks for, in no dialect's words.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Change the table: insert, update by `id`, delete by `id`.
+    Change {
+        method: Method,
+        message: serde_json::Map<String, serde_json::Value>,
+    },
+    /// Ask a plugin's handler.
+    Handle {
+        message_type: String,
+        message: serde_json::Map<String, serde_json::Value>,
+    },
+}
+
+/// A client's own id for a message (`_msg_id`), which makes sending it twice harmless.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MessageId {
+    /// Who chose it: the user, or the anonymous client's `_client`.
+    pub sender: String,
+    pub id: String,
+    /// Digest of the message's body: the same id with another body is a mistake.
+    pub body: [u8; 16],
+}
+
+/// An event that has no offset yet.
+#[derive(Debug)]
+pub struct Draft {
+    pub method: Option<Method>,
+    pub audience: Audience,
+    pub exclude_origin: bool,
+    /// The change of the table that goes with it.
+    pub change: Option<RowWrite>,
+    /// The JSON text to broadcast.
+    pub sent: String,
+}
+
+/// What a submission brings, in the order it takes effect.
+#[derive(Debug)]
+pub enum Item {
+    /// Written to the log (and the table), then delivered.
+    Event(Draft),
+    /// Delivered only.
+    Step(Step),
+}
+
+/// A message that passed all its hooks. It is written whole or not at all.
+pub struct Submission {
+    pub log: Arc<EndpointLog>,
+    /// The table as it was when the message was judged.
+    pub table: Option<Arc<Table>>,
+    pub lane: Arc<Lane>,
+    /// The lane's epoch at judging.
+    pub epoch: u32,
+    pub source: Source,
+    pub items: Vec<Item>,
+    /// `name@digest` of the plugin generations that judged it.
+    pub judged_by: Arc<str>,
+}
+
+impl Submission {
+    pub fn drafts(&self) -> impl Iterator<Item = &Draft> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Event(draft) => Some(draft),
+            Item::Step(_) => None,
+        })
+    }
+
+    /// True when a transaction is needed at all.
+    pub fn writes(&self) -> bool {
+        self.source.message_id.is_some() || self.drafts().next().is_some()
+    }
+}

@@ -1,0 +1,61 @@
+//! What happens at intervals: retention, forgetting message ids.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::endpoint::Endpoint;
+use crate::log::sequencer::now_micros;
+use crate::storage::sqlite::retention::{self, Retention};
+
+/// Between two rounds. A log may exceed its limits for this long.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Cuts logs at once and then at intervals, until the server stops.
+pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(INTERVAL);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        for endpoint in app.routes().by_name.values() {
+            cut(&app, endpoint).await;
+        }
+        if let Err(error) = retention::forget_message_ids(&app.database.readers, now_micros()).await
+        {
+            tracing::warn!(%error, "old message ids were not deleted");
+        }
+    }
+}
+
+async fn cut(app: &App, endpoint: &Endpoint) {
+    if endpoint.reader.storage.is_none() {
+        return;
+    }
+    let configured = endpoint.settings().retention.clone();
+    let retention = Retention {
+        age: configured.age,
+        count: configured.count,
+        size: configured.size,
+    };
+    match retention::cut(
+        &app.database.readers,
+        endpoint.log.id,
+        retention,
+        now_micros(),
+    )
+    .await
+    {
+        Ok(0) => {}
+        Ok(entries) => {
+            tracing::info!(endpoint = %endpoint.name, entries, "retention has cut the log");
+            let name = endpoint.name.clone();
+            metrics::counter!("hookcast_log_cut_total", "endpoint" => name).increment(entries);
+        }
+        Err(error) => tracing::warn!(endpoint = %endpoint.name, %error, "the log was not cut"),
+    }
+}

@@ -1,0 +1,78 @@
+//! What the config says of plugins, in the plugin host's own terms.
+
+use std::collections::BTreeMap;
+
+use crate::config::{self, Config};
+use crate::plugin::{Grant, Isolation, Limits, PluginSettings};
+
+/// The settings of every plugin that has a table or is used.
+pub fn all(config: &Config) -> BTreeMap<String, PluginSettings> {
+    let named = config.plugins.by_name.keys();
+    let used = config
+        .endpoints
+        .values()
+        .flat_map(|endpoint| &endpoint.plugins);
+    named
+        .chain(used)
+        .map(|name| (name.clone(), settings(config, name)))
+        .collect()
+}
+
+/// The names of the plugins that endpoints use, each once.
+pub fn used(config: &Config) -> Vec<String> {
+    let names = config
+        .endpoints
+        .values()
+        .flat_map(|endpoint| endpoint.plugins.iter().cloned());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn settings(config: &Config, name: &str) -> PluginSettings {
+    let plugin = config.plugins.of(name);
+    let limits = plugin.limits;
+    PluginSettings {
+        config: plugin.config,
+        grants: plugin.grants.iter().map(|grant| granted(*grant)).collect(),
+        limits: Limits {
+            hook: limits.hook,
+            init: limits.init,
+            wall: limits.wall,
+            memory: limits.memory,
+            tables: limits.tables,
+            output: limits
+                .output
+                .unwrap_or_else(|| largest_message(config, name)),
+            instances: limits.instances as usize,
+            component: limits.component,
+            calls_per_instance: limits.calls_per_instance,
+            log_line: limits.log_line,
+            log_rate: limits.log_rate,
+        },
+        isolation: match plugin.isolation {
+            config::Isolation::Warm => Isolation::Warm,
+            config::Isolation::PerCall => Isolation::PerCall,
+        },
+    }
+}
+
+fn granted(grant: config::Grant) -> Grant {
+    match grant {
+        config::Grant::RowsRead => Grant::RowsRead,
+        config::Grant::RowsWrite => Grant::RowsWrite,
+    }
+}
+
+/// What a hook returns is at most as large as a message of the endpoints that use it.
+fn largest_message(config: &Config, name: &str) -> usize {
+    let users = config
+        .endpoints
+        .values()
+        .filter(|endpoint| endpoint.plugins.iter().any(|p| p == name));
+    users
+        .map(|endpoint| endpoint.message_limit)
+        .max()
+        .unwrap_or(Limits::default().output)
+}

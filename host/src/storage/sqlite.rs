@@ -1,0 +1,13 @@
+//! SQLite: one file, one process, one writer.
+//!
+//! Reads and schema changes use sqlx; the append path uses rusqlite with prepared
+//! statements on the sequencer's own thread, because sqlx's SQLite driver hops to a
+//! thread for every statement: measured by `cargo xtask bench append`, rusqlite needs
+//! half to two thirds of the CPU of the best set-based sqlx form at every group size.
+
+pub mod append;
+pub mod open;
+pub mod read;
+pub mod retention;
+pub mod schema;
+mod sql;

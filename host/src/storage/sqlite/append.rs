@@ -1,0 +1,415 @@
+//! Writing a group of messages in one SQLite transaction.
+//!
+//! First pass: no savepoints, which is the fast and usual case. If any message can't be
+//! written, the whole transaction is rolled back and repeated with a savepoint for each
+//! message, so that one bad message costs its neighbours time but nothing else, and the
+//! disk is still synced once.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Statement, params};
+
+use crate::log::sequencer::{Appender, Durability, EndpointLog, Unavailable, Verdict};
+use crate::log::submission::{Draft, MessageId};
+use crate::log::{Lane, Submission};
+use crate::rejection::{Rejection, code};
+use crate::row::{Cell, Row, RowWrite, Table};
+
+use super::sql::{column_list, quoted};
+
+/// How long a repeated `_msg_id` is recognised: 24 hours, in microseconds.
+pub const MESSAGE_ID_WINDOW: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// How often a message is judged before it is refused with `conflict`.
+const ATTEMPTS: u32 = 3;
+
+/// Another process may lock the database for a moment (a backup, a shell).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub struct SqliteAppender {
+    connection: Connection,
+    synchronous: Option<Durability>,
+    /// By the table's address.
+    tables: HashMap<usize, TableSql>,
+    /// Set after an error that leaves unclear what is on disk.
+    failed: Option<String>,
+}
+
+/// The statements of one table. Holds the table, so that its address stays its own.
+struct TableSql {
+    _table: Arc<Table>,
+    insert: String,
+    update: String,
+    delete: String,
+}
+
+/// Why a pass over a group stopped.
+enum Stop {
+    /// This message can't be written as part of the group; repeat with savepoints.
+    Message,
+    /// Nothing can be written now.
+    Storage(rusqlite::Error),
+}
+
+/// Why a single message can't be written.
+enum Failure {
+    Constraint(String),
+    Conflict,
+    Storage(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => {
+                Self::Constraint(error.to_string())
+            }
+            _ => Self::Storage(error),
+        }
+    }
+}
+
+impl SqliteAppender {
+    /// Opens the file that `open::open` has created and migrated.
+    pub fn open(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(256);
+        Ok(Self {
+            connection,
+            synchronous: None,
+            tables: HashMap::new(),
+            failed: None,
+        })
+    }
+
+    /// Sets what COMMIT waits for, outside of any transaction.
+    fn set_durability(&mut self, durability: Durability) -> rusqlite::Result<()> {
+        if self.synchronous != Some(durability) {
+            let level = if durability == Durability::Full {
+                "FULL"
+            } else {
+                "NORMAL"
+            };
+            self.connection.pragma_update(None, "synchronous", level)?;
+            self.synchronous = Some(durability);
+        }
+        Ok(())
+    }
+
+    fn attempt(
+        &mut self,
+        group: &[Submission],
+        time: i64,
+        savepoints: bool,
+    ) -> Result<Vec<Verdict>, Stop> {
+        for table in group
+            .iter()
+            .filter_map(|submission| submission.table.as_ref())
+        {
+            self.tables
+                .entry(address(table))
+                .or_insert_with(|| TableSql::new(table.clone()));
+        }
+        self.connection
+            .prepare_cached("BEGIN IMMEDIATE")?
+            .execute([])?;
+        let mut pass = Pass {
+            connection: &self.connection,
+            tables: &self.tables,
+            time,
+            savepoints,
+            heads: HashMap::new(),
+            conflicted: HashSet::new(),
+        };
+        let verdicts = group
+            .iter()
+            .map(|one| pass.message(one))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(verdicts)
+    }
+
+    fn rollback(&self) {
+        // Some errors end the transaction by themselves; then there is nothing to do.
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "ROLLBACK failed");
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl Appender for SqliteAppender {
+    fn append(&mut self, group: &[Submission], time: i64) -> Result<Vec<Verdict>, Unavailable> {
+        if let Some(reason) = &self.failed {
+            return Err(Unavailable(reason.clone()));
+        }
+        if !group.iter().any(Submission::writes) {
+            return Ok(group
+                .iter()
+                .map(|one| Verdict::Written {
+                    first: one.log.ring.head(),
+                })
+                .collect());
+        }
+        let durability = group.iter().map(|one| one.log.durability).max();
+        let durability = durability.unwrap_or(Durability::Full);
+        let result = self.set_durability(durability).map_err(Stop::Storage);
+        let result = result.and_then(|()| match self.attempt(group, time, false) {
+            Err(Stop::Message) => {
+                self.rollback();
+                self.attempt(group, time, true)
+            }
+            other => other,
+        });
+        result.map_err(|stop| {
+            self.rollback();
+            let Stop::Storage(error) = stop else {
+                return Unavailable("a message failed although it had a savepoint".into());
+            };
+            if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+                // After a failed sync nobody knows what reached the disk, and asking
+                // again may wrongly succeed. Only a restart reads it back.
+                let reason = format!("{error}; check the disk, then restart hookcast");
+                self.failed = Some(reason.clone());
+                return Unavailable(reason);
+            }
+            Unavailable(error.to_string())
+        })
+    }
+
+    fn close(&mut self) {
+        if let Err(error) = self
+            .connection
+            .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        {
+            tracing::warn!(%error, "the write-ahead log was not checkpointed; the next start will");
+        }
+    }
+}
+
+/// One pass over a group inside an open transaction.
+struct Pass<'a> {
+    connection: &'a Connection,
+    tables: &'a HashMap<usize, TableSql>,
+    time: i64,
+    savepoints: bool,
+    /// The newest offset of each log, this pass included.
+    heads: HashMap<*const EndpointLog, u64>,
+    /// Lanes of which a message must be judged anew: what follows in them must, too.
+    conflicted: HashSet<*const Lane>,
+}
+
+impl Pass<'_> {
+    fn message(&mut self, one: &Submission) -> Result<Verdict, Stop> {
+        let lane = Arc::as_ptr(&one.lane);
+        if one.epoch != one.lane.epoch() || self.conflicted.contains(&lane) {
+            return Ok(Verdict::Behind);
+        }
+        if let Some(id) = &one.source.message_id
+            && let Some(verdict) = self.repeated(one.log.id, id)?
+        {
+            return Ok(verdict);
+        }
+        let head = *self
+            .heads
+            .entry(Arc::as_ptr(&one.log))
+            .or_insert_with(|| one.log.ring.head());
+        if self.savepoints {
+            self.run("SAVEPOINT message")?;
+        }
+        let written = self.write(one, head);
+        if self.savepoints {
+            if written.is_err() {
+                self.run("ROLLBACK TO message")?;
+            }
+            self.run("RELEASE message")?;
+        }
+        match written {
+            Ok(newest) => {
+                self.heads.insert(Arc::as_ptr(&one.log), newest);
+                // A message without events of its own stands where the log stands.
+                Ok(Verdict::Written {
+                    first: newest.min(head + 1),
+                })
+            }
+            Err(Failure::Storage(error)) => Err(Stop::Storage(error)),
+            Err(_) if !self.savepoints => Err(Stop::Message),
+            Err(Failure::Constraint(reason)) => {
+                tracing::info!(endpoint = %one.log.name, reason, "the database refused a row");
+                let message = format!("the database refused the row: {reason}");
+                Ok(Verdict::Refused(Rejection::new(code::CONSTRAINT, message)))
+            }
+            Err(Failure::Conflict) if one.source.attempts + 1 < ATTEMPTS => {
+                self.conflicted.insert(lane);
+                Ok(Verdict::Conflict)
+            }
+            Err(Failure::Conflict) => {
+                let message = "others changed the same row at the same time; try again";
+                Ok(Verdict::Refused(Rejection::new(code::CONFLICT, message)))
+            }
+        }
+    }
+
+    /// Writes rows, events and the message id; returns the log's newest offset.
+    fn write(&self, one: &Submission, head: u64) -> Result<u64, Failure> {
+        let mut offset = head;
+        for draft in one.drafts() {
+            if let (Some(change), Some(table)) = (&draft.change, &one.table) {
+                self.change(&self.tables[&address(table)], change)?;
+            }
+            offset += 1;
+            self.event(one, draft, offset)?;
+        }
+        if let Some(id) = &one.source.message_id {
+            let position = one.log.position(offset.min(head + 1)).to_string();
+            self.prepare(
+                "INSERT INTO hookcast_message_ids VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                 ON CONFLICT DO UPDATE SET body = ?4, position = ?5, time = ?6",
+            )?
+            .execute(params![
+                one.log.id, id.sender, id.id, id.body, position, self.time
+            ])?;
+        }
+        Ok(offset)
+    }
+
+    fn change(&self, sql: &TableSql, change: &RowWrite) -> Result<(), Failure> {
+        let changed = match change {
+            RowWrite::Insert { row } => self.execute(&sql.insert, row.0.iter())?,
+            RowWrite::Update { old, row } => {
+                self.execute(&sql.update, row.0.iter().chain(&old.0))?
+            }
+            RowWrite::Delete { old } => self.execute(&sql.delete, old.0.iter())?,
+        };
+        if changed == 1 {
+            Ok(())
+        } else {
+            Err(Failure::Conflict)
+        }
+    }
+
+    fn event(&self, one: &Submission, draft: &Draft, offset: u64) -> Result<(), Failure> {
+        let table = one.table.as_deref();
+        let text = |row: Option<&Row>| {
+            let object = row?.to_json(table?);
+            Some(serde_json::Value::Object(object).to_string())
+        };
+        let (row, old) = match &draft.change {
+            None => (None, None),
+            Some(RowWrite::Insert { row }) => (Some(row), None),
+            Some(RowWrite::Update { old, row }) => (Some(row), Some(old)),
+            Some(RowWrite::Delete { old }) => (None, Some(old)),
+        };
+        self.prepare(
+            "INSERT INTO hookcast_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            one.log.id,
+            offset as i64,
+            self.time,
+            draft.method.map(|method| method.as_str()),
+            draft.audience.to_text(),
+            one.source.connection.to_string(),
+            one.source.user.as_deref(),
+            draft.exclude_origin,
+            text(row),
+            text(old),
+            draft.sent,
+            &*one.judged_by,
+        ])?;
+        Ok(())
+    }
+
+    /// The verdict on a message whose id was committed before, if it was.
+    fn repeated(&self, log: i64, id: &MessageId) -> Result<Option<Verdict>, Stop> {
+        let known = self
+            .prepare(
+                "SELECT body, position FROM hookcast_message_ids \
+                 WHERE endpoint = ? AND sender = ? AND id = ? AND time > ?",
+            )?
+            .query_row(
+                params![log, id.sender, id.id, self.time - MESSAGE_ID_WINDOW],
+                |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, String>(1)?)),
+            )
+            .optional()?;
+        Ok(known.map(|(body, position)| {
+            if body == id.body {
+                return Verdict::Repeat { position };
+            }
+            let message =
+                "this `_msg_id` was used for another message within 24 hours; choose a new one";
+            Verdict::Refused(Rejection::new(code::MSG_ID_REUSED, message))
+        }))
+    }
+
+    fn prepare(&self, sql: &str) -> rusqlite::Result<rusqlite::CachedStatement<'_>> {
+        self.connection.prepare_cached(sql)
+    }
+
+    fn run(&self, sql: &str) -> rusqlite::Result<usize> {
+        self.prepare(sql)?.execute([])
+    }
+
+    fn execute<'c>(
+        &self,
+        sql: &str,
+        cells: impl Iterator<Item = &'c Cell>,
+    ) -> rusqlite::Result<usize> {
+        let mut statement = self.prepare(sql)?;
+        bind(&mut statement, cells)?;
+        statement.raw_execute()
+    }
+}
+
+fn address(table: &Arc<Table>) -> usize {
+    Arc::as_ptr(table) as usize
+}
+
+fn bind<'c>(
+    statement: &mut Statement<'_>,
+    cells: impl Iterator<Item = &'c Cell>,
+) -> rusqlite::Result<()> {
+    for (at, cell) in cells.enumerate() {
+        statement.raw_bind_parameter(at + 1, cell)?;
+    }
+    Ok(())
+}
+
+impl TableSql {
+    fn new(table: Arc<Table>) -> Self {
+        let name = quoted(&table.name);
+        let marks = vec!["?"; table.columns.len()].join(", ");
+        let assigned = joined(&table, " = ?", ", ");
+        // `IS` compares NULLs, too; the id alone finds the row by its index.
+        let unchanged = joined(&table, " IS ?", " AND ");
+        Self {
+            insert: format!(
+                "INSERT INTO {name} ({}) VALUES ({marks})",
+                column_list(&table)
+            ),
+            update: format!("UPDATE {name} SET {assigned} WHERE {unchanged}"),
+            delete: format!("DELETE FROM {name} WHERE {unchanged}"),
+            _table: table,
+        }
+    }
+}
+
+fn joined(table: &Table, suffix: &str, separator: &str) -> String {
+    let terms: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| quoted(&column.name) + suffix)
+        .collect();
+    terms.join(separator)
+}
