@@ -59,9 +59,9 @@ impl CompileCache {
         // covers them and their name with a key that only this host's user can read, and
         // `store` signs nothing else. They were read before they were checked, so nobody
         // can exchange them in between.
-        #[allow(unsafe_code, reason = "wasmtime's only way to load compiled code")]
-        let component = unsafe { Component::deserialize(engine, compiled) };
-        match component {
+        #[expect(unsafe_code, reason = "there is no safe way to load compiled code")]
+        let loaded = unsafe { Component::deserialize(engine, compiled) };
+        match loaded {
             Ok(component) => Some(component),
             Err(error) => {
                 tracing::debug!(

@@ -20,8 +20,8 @@ mod info;
 mod slot;
 
 pub use info::{Changes, Failure, GenerationInfo, PluginInfo};
-use slot::Slot;
 pub use slot::{Candidate, PluginHandle};
+use slot::{Parts, Slot};
 
 /// All plugins. Shared behind an `Arc`; every method takes `&self`.
 pub struct Plugins {
@@ -167,8 +167,7 @@ impl Plugins {
     ) -> Result<Candidate, RegistryError> {
         let (slot, loading) = self.lock(name).await?;
         let result = self.load(name, bytes.clone(), self.settings(name)).await;
-        let candidate = self.judged(slot, loading, result)?;
-        Ok(candidate.of_upload(bytes))
+        Ok(self.judged(slot, loading, result)?.uploaded(bytes))
     }
 
     /// Makes a candidate current. Messages whose judging began before keep the old
@@ -178,7 +177,12 @@ impl Plugins {
     /// An upload could not be written to the folder; then the old file and the old
     /// generation stay.
     pub async fn activate(&self, candidate: Candidate) -> Result<Arc<Generation>, RegistryError> {
-        let (generation, slot, upload, _loading) = candidate.into_parts();
+        let Parts {
+            generation,
+            slot,
+            upload,
+            _loading,
+        } = candidate.into_parts();
         let name = slot.name.to_string();
         if let Some(bytes) = upload {
             let written = file::write(&self.folder, &name, bytes).await;

@@ -23,14 +23,6 @@ pub(super) struct Slot {
 #[derive(Clone)]
 pub struct PluginHandle(Arc<Slot>);
 
-/// What a candidate is made of.
-type Parts = (
-    Arc<Generation>,
-    Arc<Slot>,
-    Option<Vec<u8>>,
-    OwnedMutexGuard<()>,
-);
-
 impl Slot {
     pub(super) fn new(name: &str) -> Self {
         Self {
@@ -59,12 +51,16 @@ impl PluginHandle {
 
 /// A generation that loaded fine and is not current yet. Its name can't be reloaded by
 /// anyone else until it is activated or dropped.
-pub struct Candidate {
-    generation: Arc<Generation>,
-    slot: Arc<Slot>,
+pub struct Candidate(Parts);
+
+/// What a candidate is made of.
+pub(super) struct Parts {
+    pub(super) generation: Arc<Generation>,
+    pub(super) slot: Arc<Slot>,
     /// An upload's bytes, written to the folder when it is activated.
-    upload: Option<Vec<u8>>,
-    loading: OwnedMutexGuard<()>,
+    pub(super) upload: Option<Vec<u8>>,
+    /// Nobody else loads the name while it is held.
+    pub(super) _loading: OwnedMutexGuard<()>,
 }
 
 impl Candidate {
@@ -73,33 +69,30 @@ impl Candidate {
         slot: Arc<Slot>,
         loading: OwnedMutexGuard<()>,
     ) -> Self {
-        Self {
+        Self(Parts {
             generation: Arc::new(generation),
             slot,
             upload: None,
-            loading,
-        }
+            _loading: loading,
+        })
     }
 
     /// The same, to become the file of its name.
-    pub(super) fn of_upload(self, bytes: Vec<u8>) -> Self {
-        Self {
-            upload: Some(bytes),
-            ..self
-        }
+    pub(super) fn uploaded(mut self, bytes: Vec<u8>) -> Self {
+        self.0.upload = Some(bytes);
+        self
     }
 
-    /// Generation, slot, upload, and the guard: nobody else loads the name while it lives.
     pub(super) fn into_parts(self) -> Parts {
-        (self.generation, self.slot, self.upload, self.loading)
+        self.0
     }
 
     pub fn generation(&self) -> &Arc<Generation> {
-        &self.generation
+        &self.0.generation
     }
 
     /// What activating it would change.
     pub fn changes(&self) -> Changes {
-        Changes::between(self.slot.current.load().as_deref(), &self.generation)
+        Changes::between(self.0.slot.current.load().as_deref(), &self.0.generation)
     }
 }

@@ -14,23 +14,21 @@ fn plugins() -> (TempDir, Arc<Plugins>) {
     (folder, Arc::new(plugins))
 }
 
-/// Uploads a plugin and makes it current.
-async fn put(
-    plugins: &Plugins,
-    name: &str,
-    bytes: Vec<u8>,
-) -> Result<(Arc<Generation>, Changes), RegistryError> {
+/// Takes an uploaded plugin all the way.
+async fn put(plugins: &Plugins, name: &str, bytes: Vec<u8>) -> Exchanged {
     let candidate = plugins.candidate_from_upload(name, bytes).await?;
     let changes = candidate.changes();
     Ok((plugins.activate(candidate).await?, changes))
 }
 
-/// Loads a plugin's file again and makes it current.
-async fn reload(plugins: &Plugins, name: &str) -> Result<Arc<Generation>, RegistryError> {
-    plugins
-        .activate(plugins.candidate_from_file(name).await?)
-        .await
+/// The same with the plugin's file.
+async fn reload(plugins: &Plugins, name: &str) -> Exchanged {
+    let candidate = plugins.candidate_from_file(name).await?;
+    let changes = candidate.changes();
+    Ok((plugins.activate(candidate).await?, changes))
 }
+
+type Exchanged = Result<(Arc<Generation>, Changes), RegistryError>;
 
 async fn marks(generation: &Generation) -> String {
     let marked = generation
@@ -187,7 +185,7 @@ async fn reloads_of_one_name_come_one_after_the_other() {
 
     let reloads = (0..8).map(|_| {
         let plugins = Arc::clone(&plugins);
-        tokio::spawn(async move { reload(&plugins, "v").await.expect("reloads").number() })
+        tokio::spawn(async move { reload(&plugins, "v").await.expect("reloads").0.number() })
     });
     let numbers = futures_util::future::join_all(reloads).await;
     let last = numbers

@@ -1,0 +1,34 @@
+//! Integration tests: the real binary, over real sockets, with real plugins.
+//!
+//! One file is one subject. `cargo xtask test` builds the plugins first and says where
+//! they are (`HOOKCAST_GUESTS`).
+
+mod support;
+
+mod admin_listener;
+mod config_reload;
+mod crash;
+mod delivery;
+mod durability;
+mod endpoints;
+mod errors;
+mod filters;
+mod golden;
+mod gramex;
+mod history;
+mod hooks;
+mod hooks_chain;
+mod hooks_effects;
+mod hostile;
+mod message_ids;
+mod messaging;
+mod plugins_admin;
+mod plugins_refused;
+mod reload_under_load;
+mod resume;
+mod rows;
+mod shutdown;
+mod slow_consumer;
+mod storage_trouble;
+mod sync_before_ack;
+mod websocket;

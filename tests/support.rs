@@ -1,0 +1,16 @@
+//! What tests share: a real server, real clients, and patience.
+
+pub mod admin;
+pub mod client;
+pub mod database;
+pub mod guests;
+pub mod load;
+pub mod log;
+pub mod patience;
+pub mod raw;
+pub mod require;
+pub mod server;
+
+pub use client::TestClient;
+pub use patience::{eventually, within};
+pub use server::{Setup, TestServer};

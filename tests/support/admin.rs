@@ -1,0 +1,76 @@
+//! Requests to the admin API and to the public listener.
+
+use serde_json::Value;
+use ureq::Agent;
+use ureq::http::Request;
+
+use super::patience::PATIENCE;
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub content_type: String,
+    pub text: String,
+    /// Null where the text is not JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body of a request that succeeded.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text);
+        self.body
+    }
+
+    /// `code` and `message` of a refused request.
+    #[track_caller]
+    pub fn refused(&self, status: u16) -> (String, String) {
+        assert_eq!(self.status, status, "{}", self.text);
+        let text = |key: &str| {
+            self.body["error"][key]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        (text("code"), text("message"))
+    }
+}
+
+/// Sends a request and reads the whole answer, without holding up other tasks.
+pub async fn request(method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+    let mut request = Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(body).expect("a valid request");
+    let what = format!("{method} {url}");
+    let sent = tokio::task::spawn_blocking(move || send(request));
+    let answer = sent.await.expect("the request's thread");
+    answer.unwrap_or_else(|error| panic!("{what}: {error}"))
+}
+
+fn send(request: Request<Vec<u8>>) -> Result<Answer, ureq::Error> {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .max_redirects(0)
+        .proxy(None)
+        .timeout_global(Some(PATIENCE))
+        .build();
+    let mut response = Agent::from(config).run(request)?;
+    let content_type = response
+        .headers()
+        .get("content-type")
+        .and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().to_owned();
+    let text = response.body_mut().read_to_string()?;
+    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Ok(Answer {
+        status: response.status().as_u16(),
+        content_type,
+        text,
+        body,
+    })
+}

@@ -1,0 +1,256 @@
+//! A WebSocket client that says what it waited for.
+
+use std::collections::VecDeque;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use super::within;
+
+pub struct TestClient {
+    /// For failures.
+    url: String,
+    socket: WebSocketStream<TcpStream>,
+    /// Frames that were read while waiting for another.
+    waiting: VecDeque<String>,
+    /// Everything received, for failures.
+    seen: VecDeque<String>,
+    /// Message ids given so far.
+    sent: u64,
+}
+
+/// The last frames that a failure shows.
+const SHOWN: usize = 12;
+
+/// A handshake that the server refused: status and body.
+pub type Refused = (u16, Value);
+
+impl TestClient {
+    pub async fn connect(url: &str, headers: &[(&str, &str)]) -> Result<Self, Refused> {
+        let mut request = url.into_client_request().expect("a WebSocket URL");
+        for (name, value) in headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
+            request.headers_mut().insert(
+                name,
+                HeaderValue::from_str(value).expect("a header's value"),
+            );
+        }
+        let authority = request.uri().authority().expect("an address").to_string();
+        let stream = within("a TCP connection", TcpStream::connect(authority)).await;
+        let stream = stream.unwrap_or_else(|error| panic!("{url}: {error}"));
+        stream.set_nodelay(true).expect("TCP_NODELAY");
+        match within("the handshake", client_async(request, stream)).await {
+            Ok((socket, _)) => Ok(Self {
+                url: url.to_owned(),
+                socket,
+                waiting: VecDeque::new(),
+                seen: VecDeque::new(),
+                sent: 0,
+            }),
+            Err(tungstenite::Error::Http(response)) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                Err((
+                    response.status().as_u16(),
+                    serde_json::from_slice(body).unwrap_or(Value::Null),
+                ))
+            }
+            Err(error) => panic!("{url}: the handshake failed: {error}"),
+        }
+    }
+
+    pub async fn send(&mut self, message: Value) {
+        self.send_text(&message.to_string()).await;
+    }
+
+    pub async fn send_text(&mut self, text: &str) {
+        self.send_frame(Message::text(text)).await;
+    }
+
+    pub async fn send_frame(&mut self, frame: Message) {
+        let sent = within("a frame to be sent", self.socket.send(frame)).await;
+        sent.unwrap_or_else(|error| panic!("{}: can't send: {error}; {}", self.url, self.story()));
+    }
+
+    /// The next frame of any kind; none when the connection is gone.
+    pub async fn next_frame(&mut self) -> Option<Message> {
+        let story = self.story();
+        let what = format!("a frame on {}; {story}", self.url);
+        within(&what, self.socket.next()).await.and_then(Result::ok)
+    }
+
+    /// The next text frame as it came.
+    pub async fn recv_text(&mut self) -> String {
+        match self.waiting.pop_front() {
+            Some(text) => text,
+            None => self.read_text().await,
+        }
+    }
+
+    /// The next text frame.
+    pub async fn recv(&mut self) -> Value {
+        parse(&self.recv_text().await)
+    }
+
+    /// Reads on until a frame fits; returns those before it, and it.
+    pub async fn recv_until(&mut self, fits: impl Fn(&Value) -> bool) -> (Vec<Value>, Value) {
+        let mut before = Vec::new();
+        loop {
+            let frame = self.recv().await;
+            if fits(&frame) {
+                return (before, frame);
+            }
+            before.push(frame);
+        }
+    }
+
+    /// What arrives before the event whose `body` is this: all of it, because a
+    /// connection's frames have an order.
+    pub async fn recv_before(&mut self, body: &str) -> Vec<Value> {
+        self.recv_until(|frame| frame["body"] == body).await.0
+    }
+
+    /// History up to its end, for a connection with `_after=`: rows and position.
+    pub async fn history(&mut self) -> (Vec<Value>, String) {
+        let (rows, end) = self
+            .recv_until(|frame| frame.get("_history").is_some())
+            .await;
+        assert_eq!(end["_history"]["rows"], rows.len(), "{end}");
+        (
+            rows,
+            end["_history"]["position"]
+                .as_str()
+                .expect("a position")
+                .to_owned(),
+        )
+    }
+
+    /// Sends a message with an id of its own and waits until it is acknowledged;
+    /// returns its position. Other frames wait to be received.
+    pub async fn acked(&mut self, message: Value) -> String {
+        let answer = self.answered(message).await;
+        let position = answer["_ack"]["position"].as_str();
+        position
+            .unwrap_or_else(|| panic!("not acknowledged: {answer}"))
+            .to_owned()
+    }
+
+    /// Sends a message that must be refused; returns the error without its `_msg_id`.
+    pub async fn refused(&mut self, message: Value) -> Value {
+        let mut answer = self.answered(message).await;
+        let error = answer.get_mut("_error").map(Value::take);
+        let Some(Value::Object(mut error)) = error else {
+            panic!("not refused: {answer}")
+        };
+        error.shift_remove("_msg_id");
+        Value::Object(error)
+    }
+
+    /// The code of the error that a message gets.
+    pub async fn refused_with(&mut self, message: Value) -> String {
+        let error = self.refused(message).await;
+        let sentence = error["message"].as_str().unwrap_or_default();
+        assert!(!sentence.is_empty(), "an error has a sentence: {error}");
+        error["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Sends with an id; the `_ack` or `_error` that has it.
+    async fn answered(&mut self, mut message: Value) -> Value {
+        self.sent += 1;
+        let id = format!("test-{}", self.sent);
+        message["_msg_id"] = id.as_str().into();
+        self.send(message).await;
+        self.answer_to(&id).await
+    }
+
+    /// The `_ack` or `_error` for this id. Other frames wait to be received.
+    pub async fn answer_to(&mut self, id: &str) -> Value {
+        let answers = |text: &str| {
+            let frame = parse(text);
+            let ids = [&frame["_ack"]["_msg_id"], &frame["_error"]["_msg_id"]];
+            ids.into_iter().any(|known| known == id)
+        };
+        if let Some(at) = self.waiting.iter().position(|text| answers(text)) {
+            return parse(&self.waiting.remove(at).unwrap_or_default());
+        }
+        loop {
+            let text = self.read_text().await;
+            if answers(&text) {
+                return parse(&text);
+            }
+            self.waiting.push_back(text);
+        }
+    }
+
+    /// Waits for the server's close frame; returns code and reason. Frames before it
+    /// are passed over.
+    pub async fn closed(&mut self) -> (u16, String) {
+        loop {
+            match self.next_frame().await {
+                Some(Message::Close(Some(frame))) => {
+                    return (frame.code.into(), frame.reason.to_string());
+                }
+                Some(Message::Close(None)) => return (1005, String::new()),
+                Some(frame) => self.seen.push_back(frame.to_string()),
+                None => panic!(
+                    "{}: ended without a close frame; {}",
+                    self.url,
+                    self.story()
+                ),
+            }
+        }
+    }
+
+    /// Says goodbye and waits for the answer.
+    pub async fn close(mut self) {
+        within("a close frame to be sent", self.socket.close(None))
+            .await
+            .expect("closing");
+        while let Some(frame) = self.next_frame().await {
+            if frame.is_close() {
+                return;
+            }
+        }
+    }
+
+    /// Proves that the socket works: an error is answered on it.
+    pub async fn is_alive(&mut self) {
+        let code = self.refused_with(json!({"_method": "ALIVE?"})).await;
+        assert_eq!(code, "unknown_method");
+    }
+
+    async fn read_text(&mut self) -> String {
+        loop {
+            match self.next_frame().await {
+                Some(Message::Text(text)) => {
+                    self.seen.push_back(text.to_string());
+                    if self.seen.len() > SHOWN {
+                        self.seen.pop_front();
+                    }
+                    return text.to_string();
+                }
+                Some(Message::Close(frame)) => {
+                    panic!("{}: closed with {frame:?}; {}", self.url, self.story())
+                }
+                Some(_) => {}
+                None => panic!("{}: the connection is gone; {}", self.url, self.story()),
+            }
+        }
+    }
+
+    fn story(&self) -> String {
+        let frames = self
+            .seen
+            .iter()
+            .map(|text| text.chars().take(200).collect::<String>());
+        format!("last received: {:#?}", frames.collect::<Vec<_>>())
+    }
+}
+
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text:?}"))
+}

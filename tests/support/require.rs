@@ -1,0 +1,28 @@
+//! What a machine may lack: said aloud here, an error in CI.
+
+use std::process::{Command, Stdio};
+
+/// True if `missing` is none. Otherwise the test is to return at once: it counts as
+/// skipped here, and fails where `CI` is set.
+pub fn or_skip(test: &str, missing: Option<String>) -> bool {
+    let Some(missing) = missing else { return true };
+    let ci = std::env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false");
+    assert!(!ci, "`{test}` can't run: {missing}");
+    eprintln!("SKIPPED `{test}`: {missing}");
+    false
+}
+
+/// That a program can be started.
+pub fn program(test: &str, program: &str, argument: &str) -> bool {
+    let mut command = Command::new(program);
+    let started = command
+        .arg(argument)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let works = started.is_ok_and(|status| status.success());
+    or_skip(
+        test,
+        (!works).then(|| format!("`{program}` is missing; install it")),
+    )
+}

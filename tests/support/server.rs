@@ -1,0 +1,315 @@
+//! A real server in a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread::JoinHandle;
+
+use tempfile::TempDir;
+
+use super::admin::{self, Answer};
+use super::client::Refused;
+use super::log::Log;
+use super::{TestClient, eventually, guests};
+
+const TOKEN: &str = "only-for-tests";
+
+/// Every server has two ports of its own on this process's own loopback address, so
+/// that it can be stopped and started again without anyone taking them.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(10_000);
+
+/// What a server is started with.
+#[derive(Clone, Default)]
+pub struct Setup {
+    endpoints: String,
+    server_keys: String,
+    plugins: Vec<(String, PathBuf)>,
+    /// Program and arguments that the server's command line is appended to.
+    wrapper: Vec<String>,
+}
+
+impl Setup {
+    /// The config's `[endpoints]`, and other tables but `[server]`, `[admin]`,
+    /// `[storage]` and `[engine]`.
+    pub fn new(endpoints: &str) -> Self {
+        Self {
+            endpoints: endpoints.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// A guest as plugin of the same name.
+    pub fn guest(self, package: &str) -> Self {
+        self.guest_as(package, package)
+    }
+
+    pub fn guest_as(mut self, package: &str, plugin: &str) -> Self {
+        self.plugins
+            .push((plugin.to_owned(), guests::file(package)));
+        self
+    }
+
+    /// Lines for `[server]`.
+    pub fn server_keys(mut self, lines: &str) -> Self {
+        self.server_keys = lines.to_owned();
+        self
+    }
+
+    pub fn wrapper(mut self, words: &[&str]) -> Self {
+        self.wrapper = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    pub async fn start(self) -> TestServer {
+        let mut server = self.prepare();
+        server.start().await;
+        server
+    }
+
+    /// Everything but the start.
+    pub fn prepare(self) -> TestServer {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let plugins = folder.path().join("plugins");
+        std::fs::create_dir(&plugins).expect("the plugins folder");
+        for (name, file) in &self.plugins {
+            std::fs::copy(file, plugins.join(format!("{name}.wasm"))).expect("a copied guest");
+        }
+        let [_, a, b, c] = std::process::id().to_be_bytes();
+        let port = NEXT_PORT.fetch_add(2, Ordering::Relaxed);
+        let server = TestServer {
+            address: format!("127.{a}.{b}.{c}:{port}"),
+            admin: format!("127.{a}.{b}.{c}:{}", port + 1),
+            folder,
+            process: None,
+            logging: None,
+            log: Log::default(),
+            setup: self,
+        };
+        server.write_config(&server.setup.endpoints);
+        server
+    }
+}
+
+pub struct TestServer {
+    /// Where clients connect.
+    pub address: String,
+    pub admin: String,
+    folder: TempDir,
+    process: Option<Child>,
+    logging: Option<JoinHandle<()>>,
+    pub log: Log,
+    setup: Setup,
+}
+
+impl TestServer {
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn database_path(&self) -> PathBuf {
+        self.folder().join("data/hookcast.db")
+    }
+
+    pub fn database(&self) -> rusqlite::Connection {
+        super::database::open(&self.database_path())
+    }
+
+    /// Replaces the config's endpoints and plugins.
+    pub fn write_config(&self, endpoints: &str) {
+        // One cache for all tests: each guest is compiled once.
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled-plugins");
+        let config = format!(
+            "[server]\nlisten = {:?}\nshutdown_grace = \"2s\"\n{}\n\
+             [admin]\nlisten = {:?}\ntoken = {TOKEN:?}\n\
+             [storage]\nurl = \"sqlite://data/hookcast.db\"\n\
+             [engine]\ninstances = 64\ncache = {cache:?}\n{endpoints}\n",
+            self.address, self.setup.server_keys, self.admin,
+        );
+        std::fs::write(self.folder().join("hookcast.toml"), config).expect("the config");
+    }
+
+    /// The command that starts this server.
+    pub fn command(&self) -> Command {
+        let binary = env!("CARGO_BIN_EXE_hookcast").to_owned();
+        let mut words = self.setup.wrapper.iter().cloned().chain([binary]);
+        let mut command = Command::new(words.next().expect("a program"));
+        command
+            .args(words)
+            .args(["serve", "--config", "hookcast.toml"])
+            .current_dir(self.folder())
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts and waits until the server is ready.
+    pub async fn start(&mut self) {
+        self.spawn();
+        let url = format!("http://{}/readyz", self.admin);
+        let address = self.admin.clone();
+        eventually("the server to be ready", async || {
+            if let Some(status) = self.exited() {
+                // Its last words, which `drop` prints.
+                let _ = self.logging.take().map(JoinHandle::join);
+                panic!("the server ended with {status} instead of starting");
+            }
+            tokio::net::TcpStream::connect(&address).await.ok()?;
+            (admin::request("GET", &url, &[], Vec::new()).await.status == 200).then_some(())
+        })
+        .await;
+    }
+
+    fn spawn(&mut self) {
+        let mut child = self.command().spawn().expect("the server's process");
+        self.logging = Some(self.log.follow(child.stderr.take().expect("a pipe")));
+        self.process = Some(child);
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("a running server").id()
+    }
+
+    fn exited(&mut self) -> Option<ExitStatus> {
+        self.process
+            .as_mut()?
+            .try_wait()
+            .expect("the process's state")
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.process.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .expect("`kill`");
+        assert!(sent.success(), "SIGTERM was not sent");
+    }
+
+    /// How the process ends.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let status = eventually("the server to end", async || self.exited()).await;
+        self.process = None;
+        status
+    }
+
+    /// SIGTERM, and a new start.
+    pub async fn restart(&mut self) {
+        self.terminate();
+        assert!(self.ended().await.success());
+        self.start().await;
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("ws://{}{path}", self.address)
+    }
+
+    pub async fn connect(&self, path: &str) -> TestClient {
+        match TestClient::connect(&self.url(path), &[]).await {
+            Ok(client) => client,
+            Err(refused) => panic!("{path}: the handshake was refused: {refused:?}"),
+        }
+    }
+
+    /// A subscriber that is live: with positions, and past its history.
+    pub async fn subscribe(&self, path: &str) -> TestClient {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let mut client = self.connect(&format!("{path}{separator}_after=")).await;
+        client.history().await;
+        client
+    }
+
+    /// A handshake that must be refused.
+    pub async fn refused(&self, path: &str, headers: &[(&str, &str)]) -> Refused {
+        match TestClient::connect(&self.url(path), headers).await {
+            Ok(_) => panic!("{path}: the handshake was accepted"),
+            Err(refused) => refused,
+        }
+    }
+
+    /// A plain request to the public listener.
+    pub async fn http(&self, method: &str, path: &str) -> Answer {
+        let url = format!("http://{}{path}", self.address);
+        admin::request(method, &url, &[], Vec::new()).await
+    }
+
+    /// A request to the admin API with the token.
+    pub async fn api(&self, method: &str, path: &str) -> Answer {
+        self.api_with(method, path, Vec::new()).await
+    }
+
+    pub async fn api_with(&self, method: &str, path: &str, body: Vec<u8>) -> Answer {
+        let token = format!("Bearer {TOKEN}");
+        self.api_as(&[("authorization", &token)], method, path, body)
+            .await
+    }
+
+    /// A request to the admin API with just these headers.
+    pub async fn api_as(
+        &self,
+        headers: &[(&str, &str)],
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Answer {
+        admin::request(
+            method,
+            &format!("http://{}{path}", self.admin),
+            headers,
+            body,
+        )
+        .await
+    }
+
+    /// Uploads a guest as a plugin.
+    pub async fn put_plugin(&self, name: &str, package: &str) -> Answer {
+        self.api_with(
+            "PUT",
+            &format!("/api/plugins/{name}"),
+            guests::bytes(package),
+        )
+        .await
+    }
+
+    /// The value of a metric, summed over its labels; those must have all `words`.
+    pub async fn metric(&self, name: &str, words: &[&str]) -> f64 {
+        let text = self.api("GET", "/metrics").await.text;
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let values = lines.filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let known = series.split('{').next() == Some(name);
+            (known && words.iter().all(|word| series.contains(word)))
+                .then(|| value.parse::<f64>().ok())?
+        });
+        values.sum()
+    }
+
+    /// How `/api/endpoints` shows an endpoint.
+    pub async fn endpoint(&self, name: &str) -> serde_json::Value {
+        let mut answer = self.api("GET", "/api/endpoints").await.ok();
+        let endpoints = answer["endpoints"].as_array_mut().expect("a list");
+        let found = endpoints
+            .iter_mut()
+            .find(|endpoint| endpoint["name"] == name);
+        found.unwrap_or_else(|| panic!("no endpoint {name}")).take()
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            self.log.print();
+        }
+    }
+}
