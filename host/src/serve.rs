@@ -59,7 +59,6 @@ pub async fn run(config: Config) -> Result<()> {
 async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
     let engine = Engine::new(EngineSettings {
         instances: config.engine.instances,
-        ..EngineSettings::default()
     })?;
     let cache = CompileCache::open(&config.engine.cache).with_context(|| {
         format!(

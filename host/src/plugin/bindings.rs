@@ -2,7 +2,7 @@
 //!
 //! Exports are optional: nothing here instantiates the whole world. `instance` takes
 //! each interface's `GuestIndices` on its own, for the hooks a plugin exports.
-#![allow(clippy::all, unused_variables)]
+#![allow(clippy::all, unused_variables, reason = "generated code")]
 
 wasmtime::component::bindgen!({
     path: "../wit",

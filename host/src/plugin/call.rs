@@ -292,7 +292,7 @@ mod tests {
     use super::*;
 
     /// Hooks run on tasks that tokio moves between threads: this must compile.
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "only its types matter")]
     fn calls_are_send(generation: &'static Generation, cx: &'static CallContext) {
         fn send(_: impl Send) {}
         let effects = || Box::leak(Box::new(Effects::default()));

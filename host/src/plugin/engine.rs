@@ -102,12 +102,10 @@ impl Engine {
     }
 
     /// Waits for room in the pool. What is returned gives the room back when dropped,
-    /// so it has to outlive the instance.
-    pub(super) async fn slots(&self, memories: u32) -> Slots {
+    /// so it has to outlive the instance. None when the pool is closed, which it never is.
+    pub(super) async fn slots(&self, memories: u32) -> Option<Slots> {
         let slots = Arc::clone(&self.slots).acquire_many_owned(memories).await;
-        Slots {
-            _permit: slots.expect("the semaphore of the pool is never closed"),
-        }
+        slots.ok().map(|permit| Slots { _permit: permit })
     }
 }
 

@@ -99,8 +99,9 @@ impl Pool {
 
     async fn queue(&self, hook: Hook) -> Result<SemaphorePermit<'_>, HookError> {
         match tokio::time::timeout(QUEUE_WAIT, self.permits.acquire()).await {
-            Ok(permit) => Ok(permit.expect("the permits of a generation are never closed")),
-            Err(_) => Err(HookError::Unavailable {
+            Ok(Ok(permit)) => Ok(permit),
+            // Nobody closes the permits: what is left is the time that ran out.
+            _ => Err(HookError::Unavailable {
                 place: Box::new(self.place(hook)),
                 problem: format!(
                     "all {} instances were busy for {QUEUE_WAIT:?}; make the plugin faster or \
@@ -117,16 +118,18 @@ impl Pool {
         let slots = self.engine.slots(self.memories);
         let slots = tokio::time::timeout(limits.wall, slots)
             .await
-            .map_err(|_| {
-                let all = self.engine.settings().instances;
-                HookError::Unavailable {
-                    place: Box::new(self.place(hook)),
-                    problem: format!(
-                        "no room for another instance: all {all} of the server are in use. Raise \
+            .ok()
+            .flatten();
+        let slots = slots.ok_or_else(|| {
+            let all = self.engine.settings().instances;
+            HookError::Unavailable {
+                place: Box::new(self.place(hook)),
+                problem: format!(
+                    "no room for another instance: all {all} of the server are in use. Raise \
                      the server's number of plugin instances, or lower `limits.instances`"
-                    ),
-                }
-            })?;
+                ),
+            }
+        })?;
 
         let clock = Arc::new(RunClock::new());
         let state = State::new(

@@ -174,7 +174,8 @@ impl Plugins {
     /// generation, which is dropped after the last of them.
     ///
     /// # Errors
-    /// An upload could not be written to the folder; then the old generation stays.
+    /// An upload could not be written to the folder; then the old file and the old
+    /// generation stay.
     pub async fn activate(&self, candidate: Candidate) -> Result<Arc<Generation>, RegistryError> {
         let Parts {
             generation,
@@ -184,7 +185,8 @@ impl Plugins {
         } = candidate.into_parts();
         let name = slot.name.to_string();
         if let Some(bytes) = upload {
-            file::write(&self.folder, &name, bytes).await?;
+            let written = file::write(&self.folder, &name, bytes).await;
+            written.inspect_err(|error| *slot.failure.lock() = Some(error.clone()))?;
         }
         let settings = generation.pool.shared_settings();
         self.settings.write().insert(name.clone(), settings);

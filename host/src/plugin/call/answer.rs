@@ -29,7 +29,10 @@ impl Cause {
     }
 }
 
-#[allow(clippy::derivable_impls)] // The type is generated: nothing can be derived on it.
+#[allow(
+    clippy::derivable_impls,
+    reason = "nothing can be derived on a generated type"
+)]
 impl Default for Acceptance {
     fn default() -> Self {
         Self {
