@@ -96,7 +96,7 @@ mod tests {
     fn timestamps_have_microseconds_and_no_zone() {
         assert_eq!(
             timestamp(1_792_479_383_625_405),
-            "2026-10-20T03:36:23.625405"
+            "2026-10-20T06:56:23.625405"
         );
         assert_eq!(timestamp(0), "1970-01-01T00:00:00.000000");
     }

@@ -29,12 +29,7 @@ static CACHE: LazyLock<Arc<CompileCache>> = LazyLock::new(|| {
 
 /// The bytes of a guest by its package's name.
 pub fn guest(name: &str) -> Vec<u8> {
-    let target = match name {
-        "core-module" => "wasm32-unknown-unknown",
-        _ => "wasm32-wasip2",
-    };
-    let file = format!("{}.wasm", name.replace('-', "_"));
-    let path = guests().join(target).join("release").join(file);
+    let path = guests().join(format!("{}.wasm", name.replace('-', "_")));
     std::fs::read(&path).unwrap_or_else(|error| {
         panic!(
             "{}: {error}; build the guests with `cargo xtask guests`",
@@ -43,12 +38,12 @@ pub fn guest(name: &str) -> Vec<u8> {
     })
 }
 
-/// Where guests are built: `HOOKCAST_GUESTS`, or `guests` in cargo's target directory.
+/// Where xtask puts guests: `HOOKCAST_GUESTS`, or their place in cargo's target directory.
 fn guests() -> PathBuf {
     if let Some(folder) = std::env::var_os("HOOKCAST_GUESTS") {
         return folder.into();
     }
-    target().join("guests")
+    target().join("guests").join("wasm")
 }
 
 /// Cargo's target directory: target/PROFILE/deps/hookcast-HASH is what runs this.
