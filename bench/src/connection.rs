@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::server::CHAT;
 use crate::websocket::{self, CLOSE, PING, PONG, TEXT};
 
 /// One read takes up to so much: at full speed several hundred frames.
@@ -21,7 +22,11 @@ pub struct Connection {
 impl Connection {
     /// Opens a WebSocket on the endpoint that every server under test has.
     pub fn open(server: SocketAddr) -> Result<Self> {
-        let (stream, rest) = websocket::connect(server, "/chat")?;
+        Self::open_at(server, CHAT)
+    }
+
+    pub fn open_at(server: SocketAddr, path: &str) -> Result<Self> {
+        let (stream, rest) = websocket::connect(server, path)?;
         let stream = Arc::new(stream);
         let outbox = Arc::new(Outbox {
             stream: stream.clone(),

@@ -17,6 +17,7 @@ use hdrhistogram::Histogram;
 
 use crate::connection::Connection;
 use crate::proc_stat;
+use crate::server::CHAT;
 use reader::Reader;
 
 /// After the last message, late deliveries are waited for so long.
@@ -64,17 +65,26 @@ impl Outcome {
 }
 
 /// Nanoseconds from 1 µs to a minute, three digits.
-fn new_histogram() -> Result<Histogram<u64>> {
+pub fn new_histogram() -> Result<Histogram<u64>> {
     Histogram::new_with_bounds(1_000, 60_000_000_000, 3).context("histogram")
 }
 
 impl Load {
     /// Opens the sockets; the first one will publish and receives like the others.
     pub fn connect(server: SocketAddr, subscribers: usize, threads: usize) -> Result<Self> {
+        Self::connect_at(server, CHAT, subscribers, threads)
+    }
+
+    pub fn connect_at(
+        server: SocketAddr,
+        path: &str,
+        subscribers: usize,
+        threads: usize,
+    ) -> Result<Self> {
         let mut readers: Vec<Reader> =
             (0..threads).map(|_| Reader::new()).collect::<Result<_>>()?;
         for n in 0..subscribers {
-            let connection = Connection::open(server)
+            let connection = Connection::open_at(server, path)
                 .with_context(|| format!("socket {} of {subscribers}", n + 1))?;
             readers[n % threads].add(connection)?;
         }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod append;
+mod attack;
 mod connection;
 mod epoll;
 mod figures;

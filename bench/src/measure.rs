@@ -5,6 +5,7 @@ pub mod floor;
 pub mod hooks;
 pub mod idle;
 pub mod roundtrips;
+pub mod stuck;
 pub mod sustained;
 
 use anyhow::{Result, bail};
@@ -26,6 +27,8 @@ pub enum Measure {
     Idle,
     /// Hook time per message, from the server's metrics
     Hooks,
+    /// A plugin that loops: time to its sender's error, latency on another endpoint
+    Stuck,
 }
 
 /// An error for a run that was to pass but didn't, with what went wrong.

@@ -7,15 +7,20 @@ use std::fmt::{self, Write as _};
 use anyhow::Result;
 
 use crate::figures::Figures;
-use crate::measure::{cpu, floor, idle, roundtrips};
+use crate::measure::{cpu, floor, idle, roundtrips, stuck};
+use crate::server::HOOK_DEADLINE_MS;
 
 pub const CPU_GROUP: &str = "20,000 deliveries/s, 100 subscribers";
 pub const ROUNDTRIPS_GROUP: &str = "own-message round trips, 16 connections";
 pub const IDLE_GROUP: &str = "idle WebSockets, 10,000";
+pub const ERROR_GROUP: &str = "a plugin that loops: its sender's error, 50 runs";
+pub const CALM_GROUP: &str = "another endpoint meanwhile, 200/s to 20 subscribers, 2 attackers";
 
 // The titles above name what the measures do.
 const _: () = assert!(cpu::SUBSCRIBERS == 100 && cpu::RATE == 200.0);
 const _: () = assert!(roundtrips::CONNECTIONS == 16 && idle::CONNECTIONS == 10_000);
+const _: () = assert!(stuck::RUNS == 50 && stuck::ATTACKERS == 2);
+const _: () = assert!(stuck::SUBSCRIBERS == 20 && stuck::RATE == 200.0);
 
 pub fn sustained_group(subscribers: usize) -> String {
     format!("sustained, {subscribers} subscribers, 1 publisher")
@@ -99,6 +104,21 @@ fn write_goals(out: &mut String, figures: &Figures) -> Result<()> {
             trips >= goal,
         ));
     }
+    for (hook, _) in stuck::HOOKS {
+        if let Some(median) = hookcast(ERROR_GROUP, &format!("{hook}, median")) {
+            let goal = f64::from(HOOK_DEADLINE_MS) + 5.0;
+            let text = format!("ms to the error of a loop in {hook}: deadline + 5");
+            goals.push((text, median, goal, median <= goal));
+        }
+    }
+    for (hook, _) in stuck::HOOKS {
+        let p99 = hookcast(CALM_GROUP, &format!("p99, {hook} loops"));
+        if let Some((p99, alone)) = p99.zip(hookcast(CALM_GROUP, "p99, alone")) {
+            let goal = (2.0 * alone).max(alone + 5.0);
+            let text = format!("p99 ms elsewhere, {hook} loops: max(2 x, + 5)");
+            goals.push((text, p99, goal, p99 <= goal));
+        }
+    }
     if goals.is_empty() {
         return Ok(());
     }
@@ -181,5 +201,23 @@ mod tests {
             text.lines()
                 .any(|l| l.starts_with("KiB per idle") && l.ends_with("NOT met"))
         );
+    }
+
+    #[test]
+    fn a_neighbour_may_take_twice_as_long_or_five_milliseconds_longer() {
+        for (alone, attacked, mark) in [
+            (1.0, 5.9, "  met"),
+            (1.0, 6.1, "NOT met"),
+            (10.0, 19.9, "  met"),
+            (10.0, 20.1, "NOT met"),
+        ] {
+            let mut figures = Figures::default();
+            figures.add("hookcast", CALM_GROUP, "p99, alone", "ms", alone);
+            figures.add("hookcast", CALM_GROUP, "p99, modify loops", "ms", attacked);
+            let text = render(&figures, 1).unwrap();
+            let mut goals = text.lines().filter(|l| l.starts_with("p99 ms elsewhere"));
+            assert!(goals.next().is_some_and(|l| l.ends_with(mark)), "{text}");
+            assert!(goals.next().is_none());
+        }
     }
 }

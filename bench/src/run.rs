@@ -11,18 +11,19 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 
 use crate::figures::Figures;
-use crate::measure::{Measure, cpu, floor, hooks, idle, roundtrips, sustained};
-use crate::server::{Kind, Setup};
+use crate::measure::{Measure, cpu, floor, hooks, idle, roundtrips, stuck, sustained};
+use crate::server::{HOOK_DEADLINE_MS, Kind, Setup};
 use crate::{limits, report};
 
 const SUBSCRIBERS: [usize; 2] = [100, 1000];
 /// Idle connections, and what else client and servers have open.
 const OPEN_FILES: u64 = 12_000;
-const ALL: [Measure; 6] = [
+const ALL: [Measure; 7] = [
     Measure::Floor,
     Measure::Cpu,
     Measure::Roundtrips,
     Measure::Hooks,
+    Measure::Stuck,
     Measure::Sustained,
     Measure::Idle,
 ];
@@ -38,6 +39,9 @@ pub struct Args {
     /// The plugin that every message passes, a built component
     #[arg(long, requires = "hookcast")]
     plugin: Option<PathBuf>,
+    /// The plugin that loops on demand, a built component; only `stuck` needs it
+    #[arg(long, value_name = "WASM", requires = "hookcast")]
+    misbehave: Option<PathBuf>,
     /// Directory for databases and logs; must be on a real disk for syncs to mean anything
     #[arg(long, default_value = "target/bench")]
     dir: PathBuf,
@@ -59,15 +63,19 @@ pub fn run(args: &Args) -> Result<()> {
     limits::raise_open_files(OPEN_FILES)?;
     fs::create_dir_all(&args.dir)
         .with_context(|| format!("create the directory {}", args.dir.display()))?;
-    let measures = if args.measures.is_empty() {
-        &ALL[..]
-    } else {
-        &args.measures
-    };
+    let mut measures = args.measures.clone();
+    if measures.is_empty() {
+        measures.extend(ALL);
+        if args.hookcast.is_some() && args.misbehave.is_none() {
+            eprintln!("without --misbehave there is no `stuck`");
+            measures.retain(|measure| *measure != Measure::Stuck);
+        }
+    }
     let mut bench = Bench {
         setup: Setup {
             hookcast: args.hookcast.clone(),
             plugin: args.plugin.clone(),
+            misbehave: args.misbehave.clone(),
             dir: args.dir.clone(),
         },
         threads: usize::from(args.threads),
@@ -84,7 +92,7 @@ pub fn run(args: &Args) -> Result<()> {
         if round % 2 == 1 {
             kinds.reverse();
         }
-        for &measure in measures {
+        for &measure in &measures {
             for kind in subjects(measure, &kinds) {
                 let name = kind.map_or("floor", Kind::name);
                 let title = format!("round {}: {measure:?} {name}", round + 1).to_lowercase();
@@ -112,11 +120,11 @@ pub fn run(args: &Args) -> Result<()> {
     )
 }
 
-/// The floor runs in a server of its own; hooks exist in Hookcast only.
+/// The floor runs in a server of its own; only Hookcast has hooks.
 fn subjects(measure: Measure, kinds: &[Kind]) -> Vec<Option<Kind>> {
     match measure {
         Measure::Floor => vec![None],
-        Measure::Hooks => kinds
+        Measure::Hooks | Measure::Stuck => kinds
             .iter()
             .filter(|kind| **kind == Kind::Hookcast)
             .copied()
@@ -147,6 +155,7 @@ impl Bench {
             Measure::Roundtrips => self.roundtrips(kind),
             Measure::Idle => self.idle(kind),
             Measure::Hooks => self.hooks(),
+            Measure::Stuck => self.stuck(),
         }
     }
 
@@ -259,6 +268,36 @@ impl Bench {
             );
             if let Some(median) = hook.median_us {
                 self.record(subject, &group, &[("median", "µs", median)]);
+            }
+        }
+        Ok(())
+    }
+
+    fn stuck(&mut self) -> Result<()> {
+        let found = stuck::run(&self.setup, self.threads)?;
+        let subject = Kind::Hookcast.name();
+        let deadline = ("deadline", "ms", f64::from(HOOK_DEADLINE_MS));
+        self.record(subject, report::ERROR_GROUP, &[deadline]);
+        for ((hook, _), found) in stuck::HOOKS.iter().zip(&found.hooks) {
+            let errors = [
+                ("median", found.error.median_ms),
+                ("max", found.error.max_ms),
+                ("attackers' median", found.attacker_error.median_ms),
+                ("attackers' max", found.attacker_error.max_ms),
+            ];
+            for (name, value) in errors {
+                let name = format!("{hook}, {name}");
+                self.record(subject, report::ERROR_GROUP, &[(&name, "ms", value)]);
+            }
+        }
+        let hooks = stuck::HOOKS.iter().zip(&found.hooks);
+        let attacked = hooks.map(|((hook, _), found)| (format!("{hook} loops"), found.calm));
+        let others = [("alone", found.alone), ("2 cores busy", found.spinning)];
+        let others = others.map(|(case, calm)| (case.to_owned(), calm));
+        for (case, calm) in others.into_iter().chain(attacked) {
+            for (quantile, value) in [("p50", calm.p50_ms), ("p99", calm.p99_ms)] {
+                let name = format!("{quantile}, {case}");
+                self.record(subject, report::CALM_GROUP, &[(&name, "ms", value)]);
             }
         }
         Ok(())

@@ -19,6 +19,13 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
 const LOG_LINES_SHOWN: usize = 15;
 pub const ADMIN_TOKEN: &str = "bench";
+/// The endpoint that every server under test has.
+pub const CHAT: &str = "/chat";
+/// The endpoints of [`Setup::start_busy_and_calm`].
+pub const BUSY: &str = "/busy";
+pub const CALM: &str = "/calm";
+/// What `plugins.misbehave.limits.hook` is set to.
+pub const HOOK_DEADLINE_MS: u32 = 50;
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -40,6 +47,7 @@ impl Kind {
 pub struct Setup {
     pub hookcast: Option<PathBuf>,
     pub plugin: Option<PathBuf>,
+    pub misbehave: Option<PathBuf>,
     /// Parent of the servers' directories; on a real disk, or a sync costs nothing.
     pub dir: PathBuf,
 }
@@ -59,36 +67,82 @@ impl Setup {
             .with_context(|| format!("start {}", kind.name()))
     }
 
+    /// Starts Hookcast with two endpoints on one database: [`BUSY`] with the plugin that
+    /// misbehaves, [`CALM`] with the one that every message passes.
+    pub fn start_busy_and_calm(&self) -> Result<Server> {
+        self.try_start_busy_and_calm()
+            .context("start hookcast with two endpoints")
+    }
+
     fn try_start(&self, kind: Kind) -> Result<Server> {
-        let dir = tempfile::tempdir_in(&self.dir)
-            .with_context(|| format!("make a directory in {}", self.dir.display()))?;
-        let address = free_address()?;
         match kind {
             Kind::Axum => {
+                let dir = self.new_dir()?;
+                let address = free_address()?;
                 let mut command = this_program()?;
                 command.args(["serve-axum", "--listen", &address.to_string()]);
                 Server::spawn(command, dir, address, None)
             }
             Kind::Hookcast => {
-                let admin = free_address()?;
-                let config = self.write_config(dir.path(), address, admin)?;
-                let program = self.hookcast.as_ref().context("--hookcast is not given")?;
-                let mut command = Command::new(program);
-                command.arg("serve").arg("--config").arg(config);
-                Server::spawn(command, dir, address, Some(admin))
+                let plugins = [("bench", self.plugin()?)];
+                self.start_hookcast(&plugins, &endpoint(CHAT, "bench"))
             }
         }
     }
 
-    fn write_config(&self, dir: &Path, address: SocketAddr, admin: SocketAddr) -> Result<PathBuf> {
-        let dir = dir.canonicalize()?;
-        let plugins = dir.join("plugins");
-        fs::create_dir(&plugins)?;
-        let plugin = self.plugin.as_ref().context("--plugin is not given")?;
-        fs::copy(plugin, plugins.join("bench.wasm"))
-            .with_context(|| format!("copy {}", plugin.display()))?;
-        let text = format!(
-            r#"[server]
+    fn try_start_busy_and_calm(&self) -> Result<Server> {
+        let misbehave = self.misbehave.as_deref();
+        let misbehave = misbehave.context("--misbehave is not given")?;
+        let plugins = [("bench", self.plugin()?), ("misbehave", misbehave)];
+        // It imports `rows`, without which it isn't loaded.
+        let config = format!(
+            r#"[plugins.misbehave]
+grants = ["rows:read"]
+limits.hook = "{HOOK_DEADLINE_MS}ms"
+{busy}{calm}"#,
+            busy = endpoint(BUSY, "misbehave"),
+            calm = endpoint(CALM, "bench"),
+        );
+        self.start_hookcast(&plugins, &config)
+    }
+
+    fn start_hookcast(&self, plugins: &[(&str, &Path)], config: &str) -> Result<Server> {
+        let dir = self.new_dir()?;
+        let (address, admin) = (free_address()?, free_address()?);
+        let config = write_config(dir.path(), address, admin, plugins, config)?;
+        let program = self.hookcast.as_ref().context("--hookcast is not given")?;
+        let mut command = Command::new(program);
+        command.arg("serve").arg("--config").arg(config);
+        Server::spawn(command, dir, address, Some(admin))
+    }
+
+    fn new_dir(&self) -> Result<TempDir> {
+        tempfile::tempdir_in(&self.dir)
+            .with_context(|| format!("make a directory in {}", self.dir.display()))
+    }
+
+    fn plugin(&self) -> Result<&Path> {
+        self.plugin.as_deref().context("--plugin is not given")
+    }
+}
+
+/// Copies the plugins and writes the configuration; `rest` is what differs from measure to measure.
+fn write_config(
+    dir: &Path,
+    address: SocketAddr,
+    admin: SocketAddr,
+    plugins: &[(&str, &Path)],
+    rest: &str,
+) -> Result<PathBuf> {
+    let dir = dir.canonicalize()?;
+    let folder = dir.join("plugins");
+    fs::create_dir(&folder)?;
+    for (name, file) in plugins {
+        fs::copy(file, folder.join(name).with_extension("wasm"))
+            .with_context(|| format!("copy {}", file.display()))?;
+    }
+    let text = format!(
+        r#"[server]
 listen = "{address}"
 [admin]
 listen = "{admin}"
@@ -97,19 +151,26 @@ token = "{ADMIN_TOKEN}"
 url = "sqlite://{dir}/bench.db"
 [plugins]
 dir = "{dir}/plugins"
-[endpoints.chat]
-path = "/chat"
+{rest}"#,
+        dir = dir.display()
+    );
+    let config = dir.join("hookcast.toml");
+    fs::write(&config, text)?;
+    Ok(config)
+}
+
+/// An endpoint with one plugin; its name and its table's are its path's.
+fn endpoint(path: &str, plugin: &str) -> String {
+    let name = path.trim_start_matches('/');
+    format!(
+        r#"[endpoints.{name}]
+path = "{path}"
 dialect = "gramex"
-table = "chat"
+table = "{name}"
 columns.body = "TEXT"
-plugins = ["bench"]
-"#,
-            dir = dir.display()
-        );
-        let config = dir.join("hookcast.toml");
-        fs::write(&config, text)?;
-        Ok(config)
-    }
+plugins = ["{plugin}"]
+"#
+    )
 }
 
 impl Server {

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::plugins::Built;
-use crate::{plugins, process, workspace};
+use crate::{guests, plugins, process, workspace};
 
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
@@ -27,12 +27,15 @@ pub fn run(args: &Args) -> Result<()> {
         if let Built::Released(why) = plugins::build()? {
             bail!("the plugin that is measured must be built: {why}");
         }
+        guests::build()?;
         process::run(&mut process::cargo("build --release -p hookcast"))?;
         bench
             .arg("--hookcast")
             .arg(workspace::hookcast("release"))
             .arg("--plugin")
-            .arg(workspace::root().join("plugins/bench.wasm"));
+            .arg(workspace::root().join("plugins/bench.wasm"))
+            .arg("--misbehave")
+            .arg(guests::folder().join("misbehave.wasm"));
     }
     process::run(bench.args(&args.arguments))
 }
