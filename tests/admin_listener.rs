@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::support::{Setup, TestServer, eventually};
 
 const CONFIG: &str = r#"
+    [plugins.relay]
+    grants = ["rows:read", "rows:write"]
     [endpoints.chat]
     path = "/ws/{room}"
     columns.body = "TEXT"

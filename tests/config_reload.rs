@@ -32,7 +32,7 @@ async fn settings_plugins_and_limits_change_under_open_sockets() {
     );
     let changed = CONFIG.replace("spam", "eggs").replace(
         "path = \"/plain\"",
-        "path = \"/plain\"\nplugins = [\"versioned\"]\nmessage_limit = \"100 B\"",
+        "path = \"/plain\"\nplugins = [\"versioned\"]\nmessage_limit = \"1 KiB\"",
     );
     server.write_config(&changed);
     let done = server.api("POST", "/api/reload").await.ok();
@@ -53,7 +53,7 @@ async fn settings_plugins_and_limits_change_under_open_sockets() {
     );
     let mut new = server.connect("/plain").await;
     new.recv().await;
-    new.send(json!({"body": "x".repeat(100)})).await;
+    new.send(json!({"body": "x".repeat(1024)})).await;
     assert_eq!(new.recv().await["_error"]["code"], "too_large");
 }
 

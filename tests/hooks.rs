@@ -15,6 +15,7 @@ const CONFIG: &str = r#"
     columns.client = "TEXT"
     plugins = ["relay"]
     [plugins.relay]
+    grants = ["rows:read"]
     config = { colour = "green", size = "7" }
     [endpoints.greeted]
     path = "/greeted"

@@ -7,6 +7,7 @@ use crate::support::{Setup, TestClient, TestServer, database};
 
 const CONFIG: &str = r#"
     [plugins.misbehave]
+    grants = ["rows:write"]
     limits = { log_rate = 50, instances = 8 }
     [endpoints.bad]
     path = "/bad"

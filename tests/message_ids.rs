@@ -5,6 +5,8 @@ use serde_json::json;
 use crate::support::{Setup, TestClient, TestServer, database};
 
 const CONFIG: &str = r#"
+    [plugins.relay]
+    grants = ["rows:read", "rows:write"]
     [endpoints.chat]
     path = "/chat"
     columns.body = "TEXT"

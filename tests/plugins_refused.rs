@@ -34,7 +34,7 @@ fn candidates() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
     let mut padded = good.clone();
     padded.resize((1 << 20) + 1, 0);
     vec![
-        ("empty", Vec::new(), "format", "empty"),
+        ("empty", Vec::new(), "format", "WebAssembly"),
         (
             "not wasm",
             b"#!/bin/sh\necho no\n".to_vec(),
@@ -50,7 +50,8 @@ fn candidates() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
             "format",
             "",
         ),
-        ("flipped bits", flipped, "format", ""),
+        // Where it is noticed depends on which bits.
+        ("flipped bits", flipped, "", ""),
         ("too large", padded, "digest", "1 MiB"),
         ("no hooks", guests::bytes("no-hooks"), "exports", "hook"),
         (

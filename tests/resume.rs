@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::support::{Setup, TestServer, database, eventually};
 
 const CONFIG: &str = r#"
+    [plugins.relay]
+    grants = ["rows:read", "rows:write"]
     [endpoints.chat]
     path = "/chat"
     columns.body = "TEXT"

@@ -134,34 +134,56 @@ async fn select_filters_limits_and_sees_what_is_committed() {
 }
 
 #[tokio::test]
-async fn without_grants_the_table_is_closed() {
-    for (grants, allowed) in [("", &[][..]), (r#""rows:read""#, &["select"][..])] {
-        let server = server(grants).await;
+async fn a_grant_opens_just_what_it_names() {
+    for (grant, denied) in [("rows:read", "rows:write"), ("rows:write", "rows:read")] {
+        let server = server(&format!("{grant:?}")).await;
         let mut client = server.connect("/chat?body=-").await;
-        for message in [
-            json!({"_type": "select"}),
-            json!({"_type": "insert", "row": {"body": "x"}}),
-            json!({"_type": "update", "row": {"id": "x", "body": "y"}}),
-            json!({"_type": "delete", "id": "x"}),
+        client.acked(json!({"body": "one"})).await;
+        for (message, needs) in [
+            (json!({"_type": "select"}), "rows:read"),
+            (
+                json!({"_type": "insert", "row": {"body": "x"}}),
+                "rows:write",
+            ),
+            (
+                json!({"_type": "update", "row": {"id": "x", "body": "y"}}),
+                "rows:write",
+            ),
+            (json!({"_type": "delete", "id": "x"}), "rows:write"),
         ] {
-            let name = message["_type"].as_str().unwrap().to_owned();
-            if allowed.contains(&name.as_str()) {
-                client.acked(message).await;
-            } else {
-                let error = client.refused(message).await;
-                assert_eq!(error["code"], "denied", "{name} with [{grants}]: {error}");
-                let grant = if name == "select" {
-                    "rows:read"
-                } else {
-                    "rows:write"
-                };
+            if needs == denied {
+                let error = client.refused(message.clone()).await;
+                assert_eq!(error["code"], "denied", "{message} with {grant}: {error}");
                 assert!(
-                    error["message"].as_str().unwrap().contains(grant),
+                    error["message"].as_str().unwrap().contains(needs),
                     "it says which: {error}"
                 );
             }
         }
-        assert!(database::log(&server.database(), "chat").is_empty());
+        let writes = if grant == "rows:write" { 2 } else { 1 };
+        if grant == "rows:write" {
+            client
+                .acked(json!({"_type": "insert", "row": {"body": "x"}}))
+                .await;
+        } else {
+            assert_eq!(select(&mut client, json!({})).await.len(), 1);
+        }
+        assert_eq!(
+            database::log(&server.database(), "chat").len(),
+            writes,
+            "nothing denied was done"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_a_grant_a_plugin_that_wants_rows_is_refused_by_name() {
+    let server = Setup::new(&config("")).guest("relay").prepare();
+    let output = server.command().output().expect("the server's output");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{said}");
+    for word in ["relay", "hookcast:plugin/rows", "rows:read", "grants"] {
+        assert!(said.contains(word), "{word}: {said}");
     }
 }
 

@@ -40,15 +40,24 @@ impl Answer {
 
 /// Sends a request and reads the whole answer, without holding up other tasks.
 pub async fn request(method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+    let answer = try_request(method, url, headers, body).await;
+    answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"))
+}
+
+/// The same where there may be nobody to answer.
+pub async fn try_request(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> Result<Answer, ureq::Error> {
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(body).expect("a valid request");
-    let what = format!("{method} {url}");
     let sent = tokio::task::spawn_blocking(move || send(request));
-    let answer = sent.await.expect("the request's thread");
-    answer.unwrap_or_else(|error| panic!("{what}: {error}"))
+    sent.await.expect("the request's thread")
 }
 
 fn send(request: Request<Vec<u8>>) -> Result<Answer, ureq::Error> {

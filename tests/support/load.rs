@@ -321,11 +321,14 @@ async fn connect(url: &str, loss: Loss) -> Socket {
 
 /// The next text frame; none when the connection is over.
 async fn next_text(socket: &mut Socket) -> Option<String> {
-    loop {
-        match within("a frame under load", socket.next()).await? {
-            Ok(Message::Text(text)) => return Some(text.to_string()),
-            Ok(Message::Close(_)) | Err(_) => return None,
-            Ok(_) => {}
+    within("a text frame under load", async {
+        loop {
+            match socket.next().await? {
+                Ok(Message::Text(text)) => return Some(text.to_string()),
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
         }
-    }
+    })
+    .await
 }

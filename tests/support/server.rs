@@ -148,15 +148,16 @@ impl TestServer {
     pub async fn start(&mut self) {
         self.spawn();
         let url = format!("http://{}/readyz", self.admin);
-        let address = self.admin.clone();
         eventually("the server to be ready", async || {
             if let Some(status) = self.exited() {
                 // Its last words, which `drop` prints.
                 let _ = self.logging.take().map(JoinHandle::join);
                 panic!("the server ended with {status} instead of starting");
             }
-            tokio::net::TcpStream::connect(&address).await.ok()?;
-            (admin::request("GET", &url, &[], Vec::new()).await.status == 200).then_some(())
+            let answer = admin::try_request("GET", &url, &[], Vec::new())
+                .await
+                .ok()?;
+            (answer.status == 200).then_some(())
         })
         .await;
     }
