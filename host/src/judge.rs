@@ -5,7 +5,7 @@
 //! will be stored → modify. Whatever hooks want done besides is buffered and becomes
 //! part of the submission; a rejection anywhere leaves no trace of it.
 
-mod defaults;
+pub mod defaults;
 mod handlers;
 mod modify;
 mod object;

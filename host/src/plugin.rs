@@ -27,6 +27,7 @@ mod settings;
 mod state;
 mod statistics;
 mod surroundings;
+mod ticker;
 
 pub use cache::CompileCache;
 pub use call::{Acceptance, Arg, CallContext, Cause, Refusal, User};

@@ -65,7 +65,11 @@ fn granted(grant: config::Grant) -> Grant {
     }
 }
 
-/// What a hook returns is at most as large as a message of the endpoints that use it.
+/// What the host (id, user, timestamp) and a plugin may add to a message.
+const ROOM: usize = 4 << 10;
+
+/// What a hook returns is at most as large as a message of the endpoints that use it,
+/// and some.
 fn largest_message(config: &Config, name: &str) -> usize {
     let users = config
         .endpoints
@@ -74,5 +78,5 @@ fn largest_message(config: &Config, name: &str) -> usize {
     users
         .map(|endpoint| endpoint.message_limit)
         .max()
-        .unwrap_or(Limits::default().output)
+        .map_or(Limits::default().output, |limit| limit + ROOM)
 }

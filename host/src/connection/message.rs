@@ -75,7 +75,7 @@ pub async fn judge_again(connection: Arc<Connection>) {
     }
 }
 
-/// A binary frame, or one that is too large.
+/// A binary frame that is no text, or a message that is too large.
 pub fn unsupported(connection: &Connection, size: Option<usize>) {
     let rejection = match size {
         Some(size) => {
@@ -90,7 +90,7 @@ pub fn unsupported(connection: &Connection, size: Option<usize>) {
         }
         None => Rejection::new(
             code::BAD_JSON,
-            "send messages as text frames, not binary ones",
+            "a binary frame that is not UTF-8, let alone JSON",
         ),
     };
     connection.refuse(None, &rejection);

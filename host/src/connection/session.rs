@@ -133,7 +133,11 @@ impl Session {
                 let span = tracing::debug_span!("message", msg_id = tracing::field::Empty);
                 self.judging = Some(Box::pin(message.instrument(span)));
             }
-            Received::Binary(_) => message::unsupported(&self.connection, None),
+            // JSON is JSON in whatever frame it comes.
+            Received::Binary(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => self.serve_one(Received::Text(text)),
+                Err(_) => message::unsupported(&self.connection, None),
+            },
             Received::TooLarge(size) => message::unsupported(&self.connection, Some(size)),
             Received::Close(said) => {
                 outbox.end(match &said {
@@ -210,7 +214,12 @@ impl Session {
         }
         let connection = &self.connection;
         for received in self.inbox.received.drain(..) {
-            if let Received::Text(text) = received {
+            let text = match received {
+                Received::Text(text) => Some(text),
+                Received::Binary(bytes) => String::from_utf8(bytes).ok(),
+                _ => None,
+            };
+            if let Some(text) = text {
                 message::text(connection.clone(), text).await;
             }
         }

@@ -89,20 +89,16 @@ async fn open(connection: &Arc<Connection>) -> Result<(), Rejection> {
 async fn history(connection: &Connection) {
     let endpoint = &connection.endpoint;
     let sent = match (&endpoint.reader.storage, &endpoint.table) {
-        (Some(storage), Some(table)) => match endpoint.history() {
-            History::Log => {
-                let first = storage
-                    .oldest(endpoint.log.id, endpoint.history_limits().rows)
-                    .await;
-                first.map(|first| connection.outbox.set_lag(Some(first.unwrap_or(1))))
-            }
-            History::Table => rows(connection, storage, table).await,
-        },
-        _ => {
-            let head = endpoint.log.ring.head();
-            connection
-                .outbox
-                .push_caught_up(end_of_history(connection, 0, head), head + 1);
+        (Some(storage), Some(table)) if endpoint.history() == History::Table => {
+            rows(connection, storage, table).await
+        }
+        (Some(storage), _) => {
+            let count = endpoint.history_limits().rows;
+            let oldest = storage.oldest(endpoint.log.id, count).await;
+            oldest.map(|oldest| replay(connection, oldest.unwrap_or(endpoint.first_head + 1)))
+        }
+        (None, _) => {
+            replay(connection, endpoint.log.ring.first());
             Ok(())
         }
     };
@@ -114,6 +110,12 @@ async fn history(connection: &Connection) {
             .outbox
             .close(close_code::UNAVAILABLE.code, "history can't be read now");
     }
+}
+
+/// Lets the cursor send the log from an offset on, as it was broadcast.
+fn replay(connection: &Connection, first: u64) {
+    let end = end_of_history(connection, 0, first - 1);
+    connection.outbox.push_caught_up(end, first);
 }
 
 /// Sends the stored rows that pass the filter; live begins right behind them.

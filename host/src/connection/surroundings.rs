@@ -4,7 +4,8 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::{Map, Value};
 
 use crate::filter::Filter;
-use crate::id::{ConnectionId, row_id};
+use crate::id::ConnectionId;
+use crate::judge::defaults;
 use crate::plugin::{HostError, Surroundings};
 use crate::rejection::Rejection;
 use crate::row::{Row, RowWrite, Table};
@@ -55,10 +56,7 @@ impl Surroundings for Client {
     ) -> BoxFuture<'_, Result<(String, RowWrite), HostError>> {
         async move {
             let (table, _) = self.table()?;
-            let id = row.get("id").and_then(Value::as_str).unwrap_or("");
-            if id.is_empty() {
-                row.insert("id".into(), row_id().into());
-            }
+            defaults::complete(&mut row, self.user.as_ref().map(|user| &*user.id));
             let row = table.new_row(&row).map_err(invalid)?;
             Ok((row.id(table).to_owned(), RowWrite::Insert { row }))
         }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use crate::clock::now_micros;
 use crate::id::row_id;
 use crate::log::Method;
 use crate::plugin::Hook;
@@ -55,6 +56,19 @@ pub(super) async fn fill(
         }
     }
     Ok(message)
+}
+
+/// Gives a row that a plugin inserts what it lacks: `id`, and `user` and `timestamp` as
+/// those of a posted one.
+pub fn complete(row: &mut Map<String, Value>, user: Option<&str>) {
+    let id = row.get("id").and_then(Value::as_str).unwrap_or("");
+    if id.is_empty() {
+        row.insert("id".into(), row_id().into());
+    }
+    row.entry("user")
+        .or_insert_with(|| user.map_or(Value::Null, Value::from));
+    row.entry("timestamp")
+        .or_insert_with(|| timestamp(now_micros() as u64).into());
 }
 
 fn identity(judging: &Judging<'_>) -> Value {

@@ -52,6 +52,12 @@ impl Ring {
         self.inner.read().head
     }
 
+    /// Offset of the oldest event held; the next one's if it holds none.
+    pub fn first(&self) -> u64 {
+        let inner = self.inner.read();
+        inner.head + 1 - inner.events.len() as u64
+    }
+
     /// Adds committed events, which continue the offsets without a gap.
     pub fn push(&self, events: &[Arc<Event>]) {
         let mut inner = self.inner.write();

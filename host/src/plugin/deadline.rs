@@ -14,10 +14,14 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 use wasmtime::UpdateDeadline;
 
+use super::ticker::Pulse;
+
 /// The clock of one instance. Shared by the task that polls the guest and by the epoch
 /// callback inside it, which run on the same thread at any time.
 #[derive(Debug)]
 pub struct RunClock {
+    /// Keeps the epoch moving while the guest runs.
+    pulse: Arc<Pulse>,
     base: Instant,
     /// Nanoseconds ran by the polls that are over.
     ran: AtomicU64,
@@ -41,8 +45,9 @@ pub struct DeadlineReached;
 pub struct WallReached;
 
 impl RunClock {
-    pub fn new() -> Self {
+    pub fn new(pulse: Arc<Pulse>) -> Self {
         Self {
+            pulse,
             base: Instant::now(),
             ran: AtomicU64::new(0),
             started: AtomicU64::new(0),
@@ -118,6 +123,7 @@ pub async fn within<F: Future>(
     // A timer is only made when the guest did not return at its first poll, which nearly
     // all calls do.
     let mut cap: Option<Pin<Box<Sleep>>> = None;
+    let _beat = clock.pulse.beat();
     clock.start(deadline);
     poll_fn(move |cx| {
         if cap.is_some() {

@@ -1,16 +1,12 @@
-//! The wasmtime engine that all plugins share, and the ticker of its epoch deadlines.
+//! The wasmtime engine that all plugins share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmBacktraceDetails};
 
-/// Time between two ticks. A guest that does not return gives its worker thread back
-/// once a tick.
-const TICK: Duration = Duration::from_millis(1);
+use super::ticker::{Pulse, Ticker};
 
 /// Address space reserved for each memory: with all that a 32-bit guest can address,
 /// compiled code needs no bounds checks.
@@ -63,7 +59,7 @@ pub struct Engine {
     settings: Arc<EngineSettings>,
     /// Memories left in the pool. wasmtime's own exhaustion is an error and no queue.
     slots: Arc<Semaphore>,
-    _ticker: Arc<Ticker>,
+    ticker: Arc<Ticker>,
 }
 
 impl Engine {
@@ -79,7 +75,7 @@ impl Engine {
             wasmtime,
             slots: Arc::new(Semaphore::new(settings.instances as usize)),
             settings: Arc::new(settings),
-            _ticker: Arc::new(ticker),
+            ticker: Arc::new(ticker),
         })
     }
 
@@ -89,6 +85,11 @@ impl Engine {
 
     pub(super) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.wasmtime
+    }
+
+    /// What guests announce their calls to.
+    pub(super) fn pulse(&self) -> Arc<Pulse> {
+        self.ticker.pulse()
     }
 
     /// Highest `limits.memory` and `limits.tables` that a plugin may be given.
@@ -150,44 +151,6 @@ fn config(settings: &EngineSettings) -> Config {
         .generate_address_map(true)
         .wasm_backtrace_details(WasmBacktraceDetails::Enable);
     config
-}
-
-/// The thread that advances the epoch. One for all: a ticker per call costs more than
-/// the calls.
-struct Ticker {
-    stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Ticker {
-    fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let tick = move || {
-            while !stopped.load(Ordering::Relaxed) {
-                std::thread::park_timeout(TICK);
-                engine.increment_epoch();
-            }
-        };
-        let thread = std::thread::Builder::new()
-            .name("plugin-ticker".to_owned())
-            .spawn(tick)?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            // It only fails when the ticker panicked, which it has nothing to do with.
-            let _ = thread.join();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ impl Pool {
             }
         })?;
 
-        let clock = Arc::new(RunClock::new());
+        let clock = Arc::new(RunClock::new(self.engine.pulse()));
         let state = State::new(
             Arc::clone(&self.settings),
             Arc::clone(&self.log),

@@ -30,13 +30,13 @@ impl messaging::Host for State {
 
     fn to_user(&mut self, user: String, message: String) -> Answer<()> {
         let user = name("user id", user)?;
-        let json = self.message(message)?;
+        let json = self.logged(message)?;
         Ok(self.push(user.len() + json.len(), Effect::ToUser { user, json })?)
     }
 
     fn to_group(&mut self, group: String, message: String, exclude_sender: bool) -> Answer<()> {
         let group = group_name(group)?;
-        let json = self.message(message)?;
+        let json = self.logged(message)?;
         let bytes = group.len() + json.len();
         Ok(self.push(
             bytes,
@@ -49,7 +49,7 @@ impl messaging::Host for State {
     }
 
     fn broadcast(&mut self, message: String, exclude_sender: bool) -> Answer<()> {
-        let json = self.message(message)?;
+        let json = self.logged(message)?;
         Ok(self.push(
             json.len(),
             Effect::Broadcast {
@@ -95,6 +95,16 @@ impl State {
             Ok(_) => Ok(json),
             Err(error) => Err(invalid(format!("the message is not JSON: {error}"))),
         }
+    }
+
+    /// Checks a message that goes to the log. It has to be an object, because who asked
+    /// for positions gets one in each event.
+    fn logged(&self, json: String) -> Result<String, HostError> {
+        let json = self.message(json)?;
+        if json.trim_start().starts_with('{') {
+            return Ok(json);
+        }
+        Err(invalid("what is sent to several must be a JSON object"))
     }
 }
 
