@@ -82,7 +82,7 @@ impl Reply {
 #[derive(Debug, Default)]
 pub struct Delivery {
     pub steps: Vec<Step>,
-    /// Messages whose place in the endpoint's admission is free again afterwards.
+    /// What of the endpoint's admission is free again afterwards.
     pub admitted: usize,
 }
 

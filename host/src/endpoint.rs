@@ -22,9 +22,10 @@ use crate::plugin::{Generation, Hook};
 use crate::row::Table;
 use crate::storage::sqlite::read::HistoryLimits;
 
-/// Messages of one endpoint between judging and the end of their delivery. Bounds what
-/// waits for the disk and for fan-out; who has one more to send waits, unread.
-pub const ADMISSION: usize = 8_192;
+/// What one endpoint takes between judging and the end of delivery, in units of
+/// [`Submission::weight`]: 8,192 messages, or about 64 MiB of them. Bounds what waits for
+/// the disk and for fan-out; who has one more to send waits, unread.
+pub const ADMISSION: usize = 65_536;
 
 pub struct Endpoint {
     pub name: Arc<str>,
@@ -90,7 +91,8 @@ impl Endpoint {
     /// Hands a judged message to the sequencer, as soon as there is room.
     pub async fn submit(&self, submission: Submission) {
         // The semaphore is never closed.
-        if let Ok(permit) = self.admission.acquire().await {
+        let weight = submission.weight();
+        if let Ok(permit) = self.admission.acquire_many(weight).await {
             // Given back by fan-out.
             permit.forget();
         }

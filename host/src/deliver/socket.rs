@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use crate::close_code;
 use crate::frame;
 
 /// Bytes of answers that may wait for one client.
@@ -268,10 +269,7 @@ impl Outbox {
         }
         if state.private_bytes > PRIVATE_LIMIT && state.ending == Ending::Open {
             metrics::counter!("hookcast_private_overflows_total").increment(1);
-            *state = State {
-                ending: Ending::Broken,
-                ..State::default()
-            };
+            state.give_up();
             self.wake.notify_one();
         }
     }
@@ -297,6 +295,22 @@ impl State {
             }
             self.queue.pop_front();
         }
+    }
+
+    /// Drops everything, except what is half sent, and says why.
+    fn give_up(&mut self) {
+        self.queue.truncate(usize::from(self.written > 0));
+        self.private_bytes = 0;
+        self.event_bytes = 0;
+        for kept in &mut self.queue {
+            kept.kind = Kind::CaughtUp;
+        }
+        let code = close_code::SLOW_CONSUMER;
+        self.queue.push_back(Queued {
+            bytes: frame::close(code.code, code.reason).into(),
+            kind: Kind::CaughtUp,
+        });
+        self.ending = Ending::Closing;
     }
 
     /// Drops queued events, except one that is half sent, and notes where to read on.

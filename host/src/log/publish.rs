@@ -48,7 +48,7 @@ impl Outgoing {
     }
 
     fn settle(&mut self, submission: Submission, verdict: Verdict, time: i64) {
-        self.delivery.admitted += 1;
+        self.delivery.admitted += submission.weight() as usize;
         let connection = submission.source.connection;
         let reply = |reply| Step::Reply { connection, reply };
         match verdict {

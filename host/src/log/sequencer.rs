@@ -46,7 +46,7 @@ impl SequencerHandle {
             };
             submission.log.hub.send(HubMessage::Deliver(Delivery {
                 steps: vec![step],
-                admitted: 1,
+                admitted: submission.weight() as usize,
             }));
             submission.lane.settle();
         }

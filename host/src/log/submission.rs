@@ -92,6 +92,13 @@ impl Submission {
         })
     }
 
+    /// What it takes of its endpoint's admission: 8, and 1 for each KiB it sends.
+    pub fn weight(&self) -> u32 {
+        let bytes: usize = self.drafts().map(|draft| draft.sent.len()).sum();
+        // Bounded, because no message may need more than there is.
+        8 + u32::try_from(bytes / 1024).map_or(32_768, |kib| kib.min(32_768))
+    }
+
     /// True when a transaction is needed at all.
     pub fn writes(&self) -> bool {
         self.source.message_id.is_some() || self.drafts().next().is_some()
