@@ -3,7 +3,7 @@
 //!
 //! A loop takes a core until it is ended, so on a small machine the neighbours, and the load
 //! generator too, wait for the kernel to give them one. Windows beside as many threads that spin
-//! outside of the server tell how much of the latency is that.
+//! outside of the server tell about how much of the latency is that.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
