@@ -108,9 +108,7 @@ impl Subscriber {
         let filter = topic
             .map(|topic| format!("&topic={topic}"))
             .unwrap_or_default();
-        server
-            .connect(&format!("/chat?_after={after}{filter}"))
-            .await
+        TestClient::connect_narrow(&server.url(&format!("/chat?_after={after}{filter}"))).await
     }
 
     /// Reads a frame and does what it says.
@@ -386,4 +384,14 @@ fn random_use_loses_repeats_and_reorders_nothing() {
         })
     });
     result.unwrap_or_else(|error| panic!("{error}"));
+    // Nothing is proved about what did not happen.
+    let (cursors, resets) = runtime.block_on(async {
+        let cursors = server.metric("hookcast_slow_consumers_total", &[]).await;
+        (cursors, server.metric("hookcast_resets_total", &[]).await)
+    });
+    println!("{cursors} subscribers fell behind, {resets} were reset");
+    assert!(
+        cursors > 10.0 && resets > 0.0,
+        "{cursors} fell behind, {resets} were reset"
+    );
 }

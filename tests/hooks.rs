@@ -217,12 +217,13 @@ async fn handlers_answer_their_sender_alone_and_store_nothing() {
     client
         .send(json!({"_type": "ping", "data": {"n": [1, 2]}, "_msg_id": "p1"}))
         .await;
+    let answer = client.answer_to("p1").await;
+    assert!(
+        answer["_ack"].is_object(),
+        "acknowledged like any other: {answer}"
+    );
     let (_, pong) = client.recv_until(|frame| frame["_type"] == "pong").await;
     assert_eq!(pong, json!({"_type": "pong", "data": {"n": [1, 2]}}));
-    assert!(
-        client.answer_to("p1").await["_ack"].is_object(),
-        "acknowledged like any other"
-    );
     client.acked(json!({"body": "last"})).await;
     let seen = other.recv_before("last").await;
     assert!(

@@ -7,6 +7,7 @@ mod support;
 
 mod admin_listener;
 mod config_reload;
+mod conflicts;
 mod crash;
 mod delivery;
 mod durability;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Setup, TestServer, eventually};
+use crate::support::{Setup, TestClient, TestServer, eventually};
 
 /// Cursors read the ring of the one and the database of the other.
 const CONFIG: &str = r#"
@@ -139,4 +139,28 @@ async fn a_client_that_answers_no_ping_is_given_up() {
         pings += 1;
     }
     assert_eq!(server.endpoint("chat").await["connections"], Value::from(1));
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_end_the_connection() {
+    let config = r#"
+        [plugins.relay]
+        grants = ["rows:read"]
+        [endpoints.chat]
+        path = "/chat"
+        plugins = ["relay"]
+    "#;
+    let server = Setup::new(config).guest("relay").start().await;
+    let mut silent = TestClient::connect_narrow(&server.url("/chat")).await;
+    let text = "x".repeat(32 << 10);
+    let mut sent = 0;
+    while server.metric("hookcast_private_overflows_total", &[]).await == 0.0 {
+        silent
+            .send(json!({"_type": "reply", "message": {"text": text}}))
+            .await;
+        sent += 1;
+        assert!(sent < MOST, "answers pile up without end");
+    }
+    // Answers can't be read again from the log: the client is told to come back.
+    assert_eq!(silent.closed().await.0, 4508);
 }

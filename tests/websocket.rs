@@ -128,6 +128,37 @@ async fn a_close_frame_is_echoed_and_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn messages_right_before_a_close_are_taken() {
+    let (server, mut client) = connect().await;
+    let mut listener = server.subscribe("/chat").await;
+    let mut bytes: Vec<u8> = (0..5)
+        .flat_map(|n| frame(TEXT, format!("{{\"body\":\"{n}\"}}").as_bytes()))
+        .collect();
+    bytes.extend(frame(CLOSE, &1000_u16.to_be_bytes()));
+    client.send(&bytes).await;
+    assert_eq!(client.recv_close().await.close_code(), 1000);
+    client.ends().await;
+    // `ws.send(…); ws.close()` is how many clients say one thing: it must not be lost.
+    for n in 0..5 {
+        assert_eq!(listener.recv().await["body"], n.to_string());
+    }
+}
+
+#[tokio::test]
+async fn messages_right_before_the_connection_breaks_are_taken() {
+    let (server, mut client) = connect().await;
+    let mut listener = server.subscribe("/chat").await;
+    let bytes: Vec<u8> = (0..50)
+        .flat_map(|n| frame(TEXT, format!("{{\"body\":\"{n}\"}}").as_bytes()))
+        .collect();
+    client.send(&bytes).await;
+    client.half_close().await;
+    for n in 0..50 {
+        assert_eq!(listener.recv().await["body"], n.to_string());
+    }
+}
+
+#[tokio::test]
 async fn broken_frames_close_with_1002() {
     let unmasked = b"\x81\x02{}".to_vec();
     let endless_ping = frame(PING, &[b'x'; 126]);

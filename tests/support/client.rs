@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -32,6 +33,25 @@ pub type Refused = (u16, Value);
 
 impl TestClient {
     pub async fn connect(url: &str, headers: &[(&str, &str)]) -> Result<Self, Refused> {
+        Self::connect_from(TcpSocket::new_v4().expect("a socket"), url, headers).await
+    }
+
+    /// A client whose kernel takes little for it: the server soon notices that it does
+    /// not read.
+    pub async fn connect_narrow(url: &str) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(2_048).expect("SO_RCVBUF");
+        // Small segments also keep the server's end from growing its buffer.
+        SockRef::from(&socket).set_tcp_mss(536).expect("TCP_MAXSEG");
+        let connected = Self::connect_from(socket, url, &[]).await;
+        connected.unwrap_or_else(|refused| panic!("{url}: {refused:?}"))
+    }
+
+    async fn connect_from(
+        socket: TcpSocket,
+        url: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, Refused> {
         let mut request = url.into_client_request().expect("a WebSocket URL");
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
@@ -40,8 +60,12 @@ impl TestClient {
                 HeaderValue::from_str(value).expect("a header's value"),
             );
         }
-        let authority = request.uri().authority().expect("an address").to_string();
-        let stream = within("a TCP connection", TcpStream::connect(authority)).await;
+        let authority = request.uri().authority().expect("an address");
+        let address = authority
+            .as_str()
+            .parse()
+            .expect("an IP address and a port");
+        let stream = within("a TCP connection", socket.connect(address)).await;
         let stream = stream.unwrap_or_else(|error| panic!("{url}: {error}"));
         stream.set_nodelay(true).expect("TCP_NODELAY");
         match within("the handshake", client_async(request, stream)).await {

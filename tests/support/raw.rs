@@ -67,6 +67,11 @@ impl RawClient {
             .expect("sending");
     }
 
+    /// Says that nothing more will be sent.
+    pub async fn half_close(&mut self) {
+        self.stream.shutdown().await.expect("the end of sending");
+    }
+
     /// The next frame; none at the end of the connection.
     pub async fn recv(&mut self) -> Option<RawFrame> {
         loop {
