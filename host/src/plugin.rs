@@ -21,6 +21,7 @@ mod inspect;
 mod instance;
 mod load;
 mod log;
+mod permits;
 mod pool;
 mod registry;
 mod settings;

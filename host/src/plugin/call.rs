@@ -229,7 +229,7 @@ impl Generation {
         E: Returned,
     {
         let limits = &self.pool.settings().limits;
-        let mut lease = self.pool.lend(hook).await?;
+        let mut lease = self.pool.lend(hook, &cx.endpoint).await?;
         let instance = &mut lease.instance;
         let store = &mut instance.store;
         store.set_epoch_deadline(1);

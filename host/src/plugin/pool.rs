@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
@@ -15,6 +15,7 @@ use super::error::{HookError, Place};
 use super::hook::Hook;
 use super::instance::{Exports, Instance};
 use super::log::PluginLog;
+use super::permits::Permits;
 use super::settings::{Isolation, PluginSettings};
 use super::state::{State, tick};
 use super::statistics::Statistics;
@@ -35,7 +36,7 @@ pub struct Pool {
     statistics: Arc<Statistics>,
     /// Memories an instance takes of the engine's pool.
     memories: u32,
-    permits: Semaphore,
+    permits: Permits,
     /// Instances that wait for a call. Last in, first out: the last one is in the caches.
     /// A plain mutex, never held across an await.
     idle: Mutex<Vec<Instance>>,
@@ -46,7 +47,7 @@ pub struct Pool {
 pub struct Lease<'a> {
     pub instance: Instance,
     pool: &'a Pool,
-    _permit: SemaphorePermit<'a>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Pool {
@@ -60,7 +61,7 @@ impl Pool {
     ) -> Self {
         Self {
             memories: Engine::slots_of(pre.component()),
-            permits: Semaphore::new(settings.limits.instances),
+            permits: Permits::new(settings.limits.instances),
             idle: Mutex::new(Vec::new()),
             engine,
             pre,
@@ -79,11 +80,13 @@ impl Pool {
         Arc::clone(&self.settings)
     }
 
-    /// Lends an instance, making one if none is idle. Waits while all are busy.
-    pub async fn lend(&self, hook: Hook) -> Result<Lease<'_>, HookError> {
-        let permit = match self.permits.try_acquire() {
+    /// Lends an instance, making one if none is idle. Waits while all that the endpoint
+    /// may have are busy.
+    pub async fn lend(&self, hook: Hook, endpoint: &Arc<str>) -> Result<Lease<'_>, HookError> {
+        let permits = self.permits.of(endpoint);
+        let permit = match Arc::clone(&permits).try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) => self.queue(hook).await?,
+            Err(_) => self.queue(hook, permits).await?,
         };
         let idle = self.idle.lock().pop();
         let instance = match idle {
@@ -97,8 +100,12 @@ impl Pool {
         })
     }
 
-    async fn queue(&self, hook: Hook) -> Result<SemaphorePermit<'_>, HookError> {
-        match tokio::time::timeout(QUEUE_WAIT, self.permits.acquire()).await {
+    async fn queue(
+        &self,
+        hook: Hook,
+        permits: Arc<Semaphore>,
+    ) -> Result<OwnedSemaphorePermit, HookError> {
+        match tokio::time::timeout(QUEUE_WAIT, permits.acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             // Nobody closes the permits: what is left is the time that ran out.
             _ => Err(HookError::Unavailable {

@@ -66,7 +66,7 @@ async fn cost_of_a_call() {
             ..granted()
         };
         let generation = generation(guest, settings).await;
-        let mut lease = generation.pool.lend(Hook::Prepare).await;
+        let mut lease = generation.pool.lend(Hook::Prepare, &cx.endpoint).await;
         let instance = &mut lease.as_mut().expect("an instance").instance;
         let (mut wholes, mut raws) = (Vec::new(), Vec::new());
         // Interleaved, so that a busy machine slows both alike.
