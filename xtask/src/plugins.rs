@@ -73,14 +73,43 @@ fn use_released(folder: &Path, why: &str) -> Result<()> {
          ************************************************************************\n",
         target = wasm::COMPONENT,
     );
-    for release in wasm::files(&workspace::root().join("tests/released"))? {
-        // NAME-VERSION.wasm; the latest version comes last.
-        let stem = release.file_stem().unwrap_or_default().to_string_lossy();
-        let (name, version) = stem
-            .rsplit_once('-')
-            .with_context(|| format!("{} has no version in its name", release.display()))?;
-        wasm::place(&release, &folder.join(format!("{name}.wasm")))?;
+    let mut releases = wasm::files(&workspace::root().join("tests/released"))?
+        .into_iter()
+        .map(|file| Ok((name_and_version(&file)?, file)))
+        .collect::<Result<Vec<_>>>()?;
+    releases.sort_by_key(|((_, version), _)| order(version));
+    // A later version replaces an earlier one.
+    for ((name, version), file) in releases {
+        wasm::place(&file, &folder.join(format!("{name}.wasm")))?;
         eprintln!("plugins/{name}.wasm, released as {version}");
     }
     Ok(())
+}
+
+fn name_and_version(release: &Path) -> Result<(String, String)> {
+    let stem = release.file_stem().unwrap_or_default().to_string_lossy();
+    let (name, version) = stem
+        .rsplit_once('-')
+        .with_context(|| format!("{} has no version in its name", release.display()))?;
+    Ok((name.to_owned(), version.to_owned()))
+}
+
+/// Numbers compare as numbers: 0.10.0 comes after 0.9.0.
+fn order(version: &str) -> Vec<u64> {
+    version
+        .split('.')
+        .map(|part| part.parse().unwrap_or(0))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_in_order_of_their_numbers() {
+        assert!(order("0.9.0") < order("0.10.0"));
+        let parts = name_and_version(Path::new("tests/released/my-chat-0.10.0.wasm")).unwrap();
+        assert_eq!(parts, ("my-chat".to_owned(), "0.10.0".to_owned()));
+    }
 }
