@@ -7,7 +7,7 @@
 //! Plugins need this module only for what the typed layer can't say.
 
 /// Host functions and the types shared by all hooks.
-#[allow(missing_docs, clippy::all)]
+#[allow(missing_docs, clippy::all, reason = "generated code")]
 pub mod imports {
     wit_bindgen::generate!({
         path: "../wit",
@@ -24,7 +24,7 @@ pub mod imports {
 macro_rules! hook {
     ($hook:ident, $world:literal) => {
         #[doc = concat!("The world `", $world, "`: its `Guest` trait and its `export!`.")]
-        #[allow(missing_docs, clippy::all)]
+        #[allow(missing_docs, clippy::all, reason = "generated code")]
         pub mod $hook {
             wit_bindgen::generate!({
                 path: "../wit",

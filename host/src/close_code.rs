@@ -33,45 +33,20 @@ pub const PROTOCOL_ERROR: CloseCode = code(
     "broken WebSocket frame",
     "A frame breaks the WebSocket protocol.",
 );
-pub const UNSUPPORTED_DATA: CloseCode = code(
-    1003,
-    "binary frames are not understood here",
-    "A binary frame where no plugin takes any.",
-);
 pub const INVALID_UTF8: CloseCode = code(
     1007,
     "text frame is not UTF-8",
     "A text frame is not UTF-8.",
-);
-pub const POLICY: CloseCode = code(
-    1008,
-    "not allowed here",
-    "The client does what the server does not allow, and no other code says it better.",
 );
 pub const TOO_BIG: CloseCode = code(
     1009,
     "frame is larger than the endpoint's message_limit",
     "A frame is too large to be read at all. Smaller excesses get the error `too_large` and the connection stays.",
 );
-pub const INTERNAL: CloseCode = code(
-    1011,
-    "internal error",
-    "A bug in the server; its log has more.",
-);
-pub const RESTART: CloseCode = code(
-    1012,
-    "server is restarting",
-    "The server, or this endpoint after a change of its config, starts anew.",
-);
 pub const BAD_REQUEST: CloseCode = code(
     4400,
     "filter or arguments can't be used",
     "The URL's filter or arguments can't be used; an `_error` frame before it says why.",
-);
-pub const UNAUTHENTICATED: CloseCode = code(
-    4401,
-    "log in first",
-    "Nobody is logged in, or the login has expired.",
 );
 pub const FORBIDDEN: CloseCode = code(
     4403,
@@ -109,14 +84,9 @@ pub const ALL: &[CloseCode] = &[
     NORMAL,
     GOING_AWAY,
     PROTOCOL_ERROR,
-    UNSUPPORTED_DATA,
     INVALID_UTF8,
-    POLICY,
     TOO_BIG,
-    INTERNAL,
-    RESTART,
     BAD_REQUEST,
-    UNAUTHENTICATED,
     FORBIDDEN,
     ENDPOINT_REMOVED,
     UNAVAILABLE,

@@ -29,6 +29,7 @@ mod state;
 mod statistics;
 mod surroundings;
 mod ticker;
+mod turns;
 
 pub use cache::CompileCache;
 pub use call::{Acceptance, Arg, CallContext, Cause, Refusal, User};

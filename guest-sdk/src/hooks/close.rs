@@ -16,6 +16,7 @@ pub trait Close {
 
 impl<P: Close> Guest for Exports<P> {
     /// In WIT this hook can't fail, and only a failed call leaves no trace.
+    #[expect(clippy::panic, reason = "the one way for this hook to fail")]
     fn close(call: Call, cause: Cause) {
         install_panic_hook();
         if let Err(rejection) = P::close(&call, &cause) {

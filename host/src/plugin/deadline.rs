@@ -15,6 +15,7 @@ use tokio::time::Sleep;
 use wasmtime::UpdateDeadline;
 
 use super::ticker::Pulse;
+use super::turns::{Turn, Turns};
 
 /// The clock of one instance. Shared by the task that polls the guest and by the epoch
 /// callback inside it, which run on the same thread at any time.
@@ -22,6 +23,8 @@ use super::ticker::Pulse;
 pub struct RunClock {
     /// Keeps the epoch moving while the guest runs.
     pulse: Arc<Pulse>,
+    /// Needed from the first tick on.
+    turn: Turn,
     base: Instant,
     /// Nanoseconds ran by the polls that are over.
     ran: AtomicU64,
@@ -45,9 +48,10 @@ pub struct DeadlineReached;
 pub struct WallReached;
 
 impl RunClock {
-    pub fn new(pulse: Arc<Pulse>) -> Self {
+    pub fn new(pulse: Arc<Pulse>, turns: Turns) -> Self {
         Self {
             pulse,
+            turn: Turn::new(turns),
             base: Instant::now(),
             ran: AtomicU64::new(0),
             started: AtomicU64::new(0),
@@ -91,19 +95,17 @@ impl RunClock {
         nanos(self.base.elapsed())
     }
 
-    /// What the epoch callback does: end the guest at its deadline, else let the other
-    /// tasks of this worker have a turn.
-    pub fn tick(&self) -> wasmtime::Result<UpdateDeadline> {
+    /// What the epoch callback does: end the guest at its deadline, else let others have
+    /// a turn.
+    pub fn tick(self: &Arc<Self>) -> wasmtime::Result<UpdateDeadline> {
         let poll = self.now() - self.resumed.load(Ordering::Relaxed);
         let ran = self.ran.load(Ordering::Relaxed) + poll;
         if ran >= self.deadline.load(Ordering::Relaxed) {
             return Err(DeadlineReached.into());
         }
-        // tokio's own yield lets the driver run; waking oneself would starve it.
-        Ok(UpdateDeadline::YieldCustom(
-            1,
-            Box::pin(tokio::task::yield_now()),
-        ))
+        let clock = Arc::clone(self);
+        let next_turn = async move { clock.turn.next().await };
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(next_turn)))
     }
 }
 
@@ -132,6 +134,7 @@ pub async fn within<F: Future>(
         let polled = guest.as_mut().poll(cx);
         clock.pause();
         if let Poll::Ready(output) = polled {
+            clock.turn.end();
             return Poll::Ready(Ok(output));
         }
         let cap = cap

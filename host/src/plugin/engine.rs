@@ -7,6 +7,7 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use super::ticker::{Pulse, Ticker};
+use super::turns::Turns;
 
 /// Address space reserved for each memory: with all that a 32-bit guest can address,
 /// compiled code needs no bounds checks.
@@ -60,6 +61,7 @@ pub struct Engine {
     /// Memories left in the pool. wasmtime's own exhaustion is an error and no queue.
     slots: Arc<Semaphore>,
     ticker: Arc<Ticker>,
+    turns: Turns,
 }
 
 impl Engine {
@@ -76,6 +78,7 @@ impl Engine {
             slots: Arc::new(Semaphore::new(settings.instances as usize)),
             settings: Arc::new(settings),
             ticker: Arc::new(ticker),
+            turns: Turns::new(),
         })
     }
 
@@ -85,6 +88,11 @@ impl Engine {
 
     pub(super) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.wasmtime
+    }
+
+    /// What guests that run long share.
+    pub(super) fn turns(&self) -> Turns {
+        self.turns.clone()
     }
 
     /// What guests announce their calls to.

@@ -138,7 +138,7 @@ impl Pool {
             }
         })?;
 
-        let clock = Arc::new(RunClock::new(self.engine.pulse()));
+        let clock = Arc::new(RunClock::new(self.engine.pulse(), self.engine.turns()));
         let state = State::new(
             Arc::clone(&self.settings),
             Arc::clone(&self.log),
