@@ -32,6 +32,7 @@ async fn nothing_is_shown_or_changed_without_the_token() {
         ("POST", "/api/reload"),
         ("GET", "/api/endpoints"),
         ("GET", "/api/connections"),
+        ("GET", "/api/connections/x"),
         ("DELETE", "/api/connections/x"),
         ("GET", "/metrics"),
         ("GET", "/api/nothing"),
@@ -153,6 +154,12 @@ async fn an_operator_can_end_a_connection() {
         (&json!("chat"), &json!([["_after", [""]]]))
     );
     let id = mine["id"].as_str().unwrap();
+    let path = format!("/api/connections/{id}");
+    assert_eq!(
+        server.api("GET", &path).await.ok()["id"],
+        id,
+        "shown by itself"
+    );
     assert_eq!(
         server
             .api("DELETE", &format!("/api/connections/{id}"))

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::{Setup, TestServer};
+use crate::support::load::{Load, Loss};
+use crate::support::{Setup, TestServer, database};
 
 const CONFIG: &str = r#"
     [plugins.moderate]
@@ -190,4 +191,21 @@ async fn a_plugin_that_does_not_load_changes_nothing() {
     );
     server.connect("/plain").await.is_alive().await;
     assert_eq!(server.refused("/elsewhere", &[]).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_goes_and_comes_back_under_load_loses_nothing() {
+    let server = server().await;
+    let load = Load::start(&server, "/plain", 4, 2, Loss::Reconnects).await;
+    let without = CONFIG.split("[endpoints.plain]").next().unwrap();
+    for _ in 0..30 {
+        load.progress(10).await;
+        for config in [without, CONFIG] {
+            server.write_config(config);
+            server.api("POST", "/api/reload").await.ok();
+        }
+    }
+    load.progress(20).await;
+    let outcome = load.finish(&server, "/plain").await;
+    outcome.check(&database::log(&server.database(), "plain"));
 }

@@ -149,6 +149,8 @@ async fn a_large_history_is_cut_by_bytes() {
 async fn history_log_sends_messages_as_they_were_broadcast() {
     let server = filled(&format!("{CONFIG}\nhistory = \"log\""), 2).await;
     let mut client = server.connect("/chat?_after=").await;
+    let (rows, _) = client.history().await;
+    assert_eq!(rows, Vec::<Value>::new(), "events instead of rows");
     for n in 0..2 {
         let event = client.recv().await;
         assert_eq!(

@@ -118,7 +118,7 @@ async fn put_and_delete_pass_the_hooks_as_well() {
     client
         .acked(json!({"_method": "PUT", "id": id, "body": "TWO LOUD"}))
         .await;
-    let changed = client.recv().await;
+    let (_, changed) = client.recv_until(|frame| frame["_method"] == "PUT").await;
     assert_eq!(
         (&changed["edited"], &changed["shout"]),
         (&json!(true), &json!(true))

@@ -123,6 +123,42 @@ async fn a_second_server_on_the_same_file_does_not_start() {
 }
 
 #[tokio::test]
+async fn another_name_for_the_same_file_does_not_help() {
+    let server = server().await;
+    let other = Setup::new(CONFIG).prepare();
+    let data = other.folder().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::os::unix::fs::symlink(server.database_path(), data.join("hookcast.db")).unwrap();
+    assert_refused(other);
+    let other = Setup::new(CONFIG).prepare();
+    let folder = server.folder().join("data");
+    std::os::unix::fs::symlink(folder, other.folder().join("data")).unwrap();
+    assert_refused(other);
+    let mut client = server.connect("/chat?body=-").await;
+    client.acked(json!({"body": "the first goes on"})).await;
+}
+
+/// Fails unless the server ends because of another one's file.
+fn assert_refused(mut server: TestServer) {
+    let mut child = server.command().spawn().expect("the second server");
+    let url = format!("http://{}/readyz", server.admin);
+    let started = std::time::Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("its state") {
+            break status;
+        }
+        let ready = ureq::get(&url).call().is_ok();
+        if ready || started.elapsed() > crate::support::patience::PATIENCE {
+            let _ = child.kill();
+            panic!("two servers run on one file");
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(status.code(), Some(1));
+    server.kill();
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_named() {
     let server = server().await;
     let other = Setup::new(CONFIG).prepare();

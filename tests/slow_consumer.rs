@@ -164,3 +164,59 @@ async fn answers_that_nobody_reads_end_the_connection() {
     // Answers can't be read again from the log: the client is told to come back.
     assert_eq!(silent.closed().await.0, 4508);
 }
+
+#[tokio::test]
+async fn a_cursor_sees_groups_as_they_were() {
+    let config = r#"
+        [plugins.relay]
+        grants = ["rows:read"]
+        [endpoints.chat]
+        path = "/chat"
+        columns.body = "TEXT"
+        plugins = ["relay"]
+        ring = "64 KiB"
+    "#;
+    let server = Setup::new(config).guest("relay").start().await;
+    let mut slow = TestClient::connect_narrow(&server.url("/chat?_after=")).await;
+    slow.history().await;
+    let shown = server.api("GET", "/api/connections").await.ok();
+    let id = shown["connections"][0]["id"].clone();
+    let mut speaker = server.connect("/chat?body=-").await;
+    let body = "x".repeat(32 << 10);
+    while server.endpoint("chat").await["lagging_connections"] == 0 {
+        speaker.acked(json!({"body": body})).await;
+    }
+    // All this happens while it lags; it reads of it later.
+    let mut expected = Vec::new();
+    for (round, change) in ["", "join", "leave", "join", "leave"]
+        .into_iter()
+        .enumerate()
+    {
+        if !change.is_empty() {
+            let message = json!({"_type": change, "group": "g", "connection": id});
+            speaker.acked(message).await;
+        }
+        let send = json!({"_type": "to_group", "group": "g", "message": {"round": round}});
+        speaker.acked(send).await;
+        if change == "join" {
+            expected.push(round);
+        }
+        // Pushes the rounds apart, and the first ones out of the ring.
+        speaker.acked(json!({"body": body})).await;
+        speaker.acked(json!({"body": body})).await;
+    }
+    assert_eq!(server.endpoint("chat").await["lagging_connections"], 1);
+    speaker.acked(json!({"body": "last"})).await;
+    let seen = slow.recv_before("last").await;
+    let rounds: Vec<_> = seen
+        .iter()
+        .filter_map(|frame| frame["round"].as_u64())
+        .collect();
+    assert_eq!(
+        rounds,
+        expected
+            .iter()
+            .map(|round| *round as u64)
+            .collect::<Vec<_>>()
+    );
+}
