@@ -191,6 +191,19 @@ async fn nothing_is_lost_between_history_and_live() {
 }
 
 #[tokio::test]
+async fn a_message_sent_at_once_comes_back_as_an_event() {
+    let server = filled(CONFIG, 300).await;
+    for n in 0..20 {
+        let mut client = server.connect("/chat").await;
+        // What clients do in `onopen`, while their history is still being read.
+        client.send(json!({"n": 1_000 + n, "stray": true})).await;
+        let (_, echo) = client.recv_until(|frame| frame["n"] == 1_000 + n).await;
+        assert_eq!(echo["_method"], "POST", "not as a row of history: {echo}");
+        assert_eq!(echo["stray"], true, "{echo}");
+    }
+}
+
+#[tokio::test]
 async fn missing_columns_are_added_at_start_and_others_left_alone() {
     let mut server = filled(CONFIG, 1).await;
     server.write_config(&format!(
