@@ -17,7 +17,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::routing::{delete, get, post};
+use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -61,7 +61,10 @@ fn router(app: Arc<App>, token: Token) -> Router {
         .route("/api/reload", post(reload_config))
         .route("/api/endpoints", get(endpoints::list))
         .route("/api/connections", get(connections::list))
-        .route("/api/connections/{id}", delete(connections::disconnect))
+        .route(
+            "/api/connections/{id}",
+            get(connections::show).delete(connections::disconnect),
+        )
         .route("/metrics", get(metrics))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)

@@ -41,6 +41,10 @@ pub struct App {
     pub metrics: PrometheusHandle,
     /// The server shuts down: `/readyz` says so, and no `close` hook runs.
     pub stopping: Arc<AtomicBool>,
+    /// Endpoints that config reloads have taken out. Messages may still be on their way
+    /// into their logs, which can have one writer only: when the endpoint comes back, it
+    /// is the same one.
+    pub retired: parking_lot::Mutex<BTreeMap<String, Arc<Endpoint>>>,
     /// Plugins and config change one at a time.
     pub changing: Mutex<()>,
 }
@@ -71,6 +75,7 @@ impl App {
             writers,
             metrics,
             stopping: Arc::new(AtomicBool::new(false)),
+            retired: parking_lot::Mutex::default(),
             changing: Mutex::new(()),
         };
         let mut endpoints = BTreeMap::new();

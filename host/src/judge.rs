@@ -19,7 +19,7 @@ use crate::deliver::{GroupChange, Step};
 use crate::effects::{Effect, Effects};
 use crate::endpoint::{Chain, Endpoint};
 use crate::log::submission::{Command, Draft, Item, Source};
-use crate::log::{Audience, Method, Submission};
+use crate::log::{Audience, Lane, Method, Submission};
 use crate::plugin::{CallContext, HookError};
 use crate::rejection::{Rejection, code};
 use crate::row::{RowWrite, Table};
@@ -35,10 +35,13 @@ struct Judging<'a> {
     effects: Effects,
 }
 
-/// Judges one message.
-pub async fn judge(connection: &Arc<Connection>, source: Source) -> Result<Submission, Rejection> {
+/// Judges one message. `epoch` is its lane's, from before the judging.
+pub async fn judge(
+    connection: &Arc<Connection>,
+    source: Source,
+    epoch: u32,
+) -> Result<Submission, Rejection> {
     let chain = connection.endpoint.chain();
-    let epoch = connection.lane.epoch();
     let method = match &source.command {
         Command::Change { method, .. } => method.as_str(),
         Command::Handle { .. } => "",
@@ -64,7 +67,8 @@ pub async fn judge(connection: &Arc<Connection>, source: Source) -> Result<Submi
         }
     };
     items.extend(effect_items(&connection.endpoint, judging.effects));
-    Ok(submission(connection, source, items, &chain, epoch))
+    let lane = connection.lane.clone();
+    Ok(submission(connection, source, items, &chain, (lane, epoch)))
 }
 
 impl Judging<'_> {
@@ -163,10 +167,13 @@ pub async fn submit_effects(connection: &Arc<Connection>, chain: &Chain, effects
         connection: connection.id,
         user: connection.user_id().cloned(),
         received_at: now_micros() as u64,
-        attempts: 0,
+        // It can't be judged anew: there is no message.
+        attempts: u32::MAX - 1,
     };
     let items = effect_items(&connection.endpoint, effects);
-    let submission = submission(connection, source, items, chain, connection.lane.epoch());
+    // A lane of its own: no message that comes back may take it along.
+    let lane = (Arc::new(Lane::new(1)), 0);
+    let submission = submission(connection, source, items, chain, lane);
     connection.endpoint.submit(submission).await;
 }
 
@@ -184,12 +191,12 @@ fn submission(
     source: Source,
     items: Vec<Item>,
     chain: &Chain,
-    epoch: u32,
+    (lane, epoch): (Arc<Lane>, u32),
 ) -> Submission {
     Submission {
         log: connection.endpoint.log.clone(),
         table: connection.endpoint.table.clone(),
-        lane: connection.lane.clone(),
+        lane,
         epoch,
         source,
         items,

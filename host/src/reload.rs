@@ -78,7 +78,9 @@ pub async fn config(app: &App) -> Result<Outcome, ReloadError> {
     let new = Config::load(old.file())?;
     let routes = app.routes();
     let serving = |routes: &Routes| routes.by_name.keys().cloned().collect();
-    let restart_needed = old.changes_that_need_restart(&new);
+    let retired = app.retired.lock().clone();
+    let mut restart_needed = old.changes_that_need_restart(&new);
+    restart_needed.extend(changes_of_retired(&retired, &new));
     if !restart_needed.is_empty() {
         return Ok(Outcome {
             restart_needed,
@@ -93,7 +95,8 @@ pub async fn config(app: &App) -> Result<Outcome, ReloadError> {
     let mut chains = Vec::new();
     for (name, settings) in &new.endpoints {
         let chain = chain_of(app, name, &settings.plugins, &references)?;
-        let endpoint = match routes.by_name.get(name) {
+        let known = routes.by_name.get(name).or_else(|| retired.get(name));
+        let endpoint = match known {
             Some(endpoint) => {
                 chains.push((endpoint.clone(), settings.clone(), chain));
                 endpoint.clone()
@@ -117,11 +120,7 @@ pub async fn config(app: &App) -> Result<Outcome, ReloadError> {
     }
     let endpoints = serving(&new_routes);
     app.replace(new, new_routes);
-    for (name, endpoint) in &routes.by_name {
-        if !app.routes().by_name.contains_key(name) {
-            close_all(endpoint);
-        }
-    }
+    retire(app, &routes);
     tracing::info!("the config was reloaded");
     Ok(Outcome {
         restart_needed,
@@ -177,6 +176,32 @@ fn chain_of(
     });
     let generations = generations.collect::<Result<Vec<_>, _>>()?;
     Chain::new(generations).map_err(problem)
+}
+
+/// What an endpoint that comes back has changed, and only a restart applies.
+fn changes_of_retired(retired: &BTreeMap<String, Arc<Endpoint>>, new: &Config) -> Vec<String> {
+    let back = new.endpoints.iter().filter_map(|(name, settings)| {
+        let keys = retired.get(name)?.settings();
+        let keys: Vec<_> = keys.changes_that_need_restart(settings).collect();
+        Some(
+            keys.into_iter()
+                .map(move |key| format!("endpoints.{name}.{key}")),
+        )
+    });
+    back.flatten().collect()
+}
+
+/// Ends the connections of endpoints that are served no more.
+fn retire(app: &App, before: &Routes) {
+    let now = app.routes();
+    let mut retired = app.retired.lock();
+    retired.retain(|name, _| !now.by_name.contains_key(name));
+    for (name, endpoint) in &before.by_name {
+        if !now.by_name.contains_key(name) {
+            close_all(endpoint);
+            retired.insert(name.clone(), endpoint.clone());
+        }
+    }
 }
 
 fn close_all(endpoint: &Endpoint) {

@@ -23,24 +23,33 @@ pub async fn list(State(app): State<Arc<App>>) -> Json<Value> {
     Json(json!({ "connections": connections }))
 }
 
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    Ok(Json(shown(&*find(&app, &id)?)))
+}
+
 pub async fn disconnect(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let found = ConnectionId::parse(&id).and_then(|id| {
-        app.routes()
-            .by_name
-            .values()
-            .find_map(|endpoint| endpoint.connections.read().get(&id).cloned())
+    let connection = find(&app, &id)?;
+    let code = close_code::FORBIDDEN.code;
+    connection.outbox.close(code, "closed by the operator");
+    Ok(Json(json!({ "closed": id })))
+}
+
+fn find(app: &App, id: &str) -> Result<Arc<Connection>, ApiError> {
+    let found = ConnectionId::parse(id).and_then(|id| {
+        let routes = app.routes();
+        let mut endpoints = routes.by_name.values();
+        endpoints.find_map(|endpoint| endpoint.connections.read().get(&id).cloned())
     });
-    let connection = found.ok_or_else(|| {
+    found.ok_or_else(|| {
         let text = format!("there is no connection `{id}`; GET /api/connections lists them");
         ApiError::new(StatusCode::NOT_FOUND, "no_such_connection", text)
-    })?;
-    connection
-        .outbox
-        .close(close_code::FORBIDDEN.code, "closed by the operator");
-    Ok(Json(json!({ "closed": id })))
+    })
 }
 
 fn shown(connection: &Connection) -> Value {

@@ -37,6 +37,13 @@ impl Config {
     }
 }
 
+impl EndpointConfig {
+    /// The same for one endpoint.
+    pub fn changes_that_need_restart(&self, new: &Self) -> impl Iterator<Item = &'static str> {
+        fixed_keys(self, new)
+    }
+}
+
 /// Keys of an endpoint that its log, its table or its open connections are bound to.
 fn fixed_keys(old: &EndpointConfig, new: &EndpointConfig) -> impl Iterator<Item = &'static str> {
     let name = |endpoint: &EndpointConfig| endpoint.table.as_ref().map(|t| t.name.clone());

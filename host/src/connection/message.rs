@@ -45,10 +45,20 @@ pub async fn text(connection: Arc<Connection>, text: String) {
         received_at,
         attempts: 0,
     };
-    if !connection.lane.ready().await {
+    let epoch = turn(&connection).await;
+    submit(&connection, source, epoch).await;
+}
+
+/// Waits until the connection may send one more on its way; gives the epoch for it. The
+/// epoch is read first: if a message comes back after that, the one judged now will, too.
+async fn turn(connection: &Arc<Connection>) -> u32 {
+    loop {
+        let epoch = connection.lane.epoch();
+        if connection.lane.ready().await {
+            return epoch;
+        }
         judge_again(connection.clone()).await;
     }
-    submit(&connection, source).await;
 }
 
 /// Judges what has come back from the sequencer, one at a time: the next is judged only
@@ -61,7 +71,8 @@ pub async fn judge_again(connection: Arc<Connection>) {
         }
         let mut returned = returned.into_iter();
         while let Some(source) = returned.next() {
-            submit(&connection, source).await;
+            // Nothing is on its way, so the epoch can't change before this departs.
+            submit(&connection, source, connection.lane.epoch()).await;
             let again = connection.lane.drain().await;
             if !again.is_empty() {
                 // Others were faster once more: this one again, then the rest.
@@ -96,9 +107,9 @@ pub fn unsupported(connection: &Connection, size: Option<usize>) {
     connection.refuse(None, &rejection);
 }
 
-async fn submit(connection: &Arc<Connection>, source: Source) {
+async fn submit(connection: &Arc<Connection>, source: Source, epoch: u32) {
     let message_id = source.message_id.clone();
-    match judge::judge(connection, source).await {
+    match judge::judge(connection, source, epoch).await {
         Ok(submission) => connection.endpoint.submit(submission).await,
         Err(rejection) => refuse(connection, message_id, &rejection).await,
     }

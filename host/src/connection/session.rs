@@ -38,6 +38,9 @@ struct Session {
     judging: Work,
     /// The piece of log being read.
     reading: Work,
+    /// The `open` hook or the read of history is under way. Messages wait: they must see
+    /// what `open` has set, and be events and not history.
+    starting: bool,
     /// Why it ends, as the `close` hook hears it.
     cause: Option<Cause>,
     /// When the client must have answered our close frame.
@@ -54,6 +57,7 @@ pub async fn run(connection: Arc<Connection>, mut early: Vec<u8>) {
         heartbeat: Heartbeat::new(timing.ping, timing.pong_timeout, timing.write_timeout),
         judging: None,
         reading: Some(Box::pin(start::start(connection.clone()))),
+        starting: true,
         cause: None,
         close_by: None,
         connection,
@@ -85,7 +89,10 @@ impl Session {
             let alarm = self.close_by.unwrap_or_else(|| self.heartbeat.next(outbox));
             tokio::select! {
                 () = finished(&mut self.judging) => self.judging = None,
-                () = finished(&mut self.reading) => self.reading = None,
+                () = finished(&mut self.reading) => {
+                    self.reading = None;
+                    self.starting = false;
+                }
                 // One read in advance: enough to see pings while a message is judged.
                 _ = stream.readable(), if self.inbox.received.is_empty() => {
                     if !self.receive() {
@@ -109,7 +116,8 @@ impl Session {
     /// Starts what is next, where nothing is under way: judging a message, reading on in
     /// the log.
     fn begin_work(&mut self) {
-        while self.judging.is_none()
+        while !self.starting
+            && self.judging.is_none()
             && self.cause.is_none()
             && let Some(received) = self.inbox.received.pop_front()
         {
@@ -208,12 +216,19 @@ impl Session {
 
     /// The connection is over: tell fan-out, then the plugins.
     async fn finish(mut self) {
+        if self.starting
+            && let Some(start) = self.reading.take()
+        {
+            start.await;
+        }
         // What has arrived is not dropped because its sender did not wait for the answer.
         if let Some(judging) = self.judging.take() {
             judging.await;
         }
         let connection = &self.connection;
-        for received in self.inbox.received.drain(..) {
+        // Unless it was us who closed.
+        let closed = self.cause.is_none() && connection.outbox.ending() == Ending::Closing;
+        for received in self.inbox.received.drain(..).filter(|_| !closed) {
             let text = match received {
                 Received::Text(text) => Some(text),
                 Received::Binary(bytes) => String::from_utf8(bytes).ok(),

@@ -49,6 +49,8 @@ enum Stop {
 /// Why a single message can't be written.
 enum Failure {
     Constraint(String),
+    /// The log refused an entry: a mistake of the host.
+    Log(String),
     Conflict,
     Storage(rusqlite::Error),
 }
@@ -237,6 +239,11 @@ impl Pass<'_> {
                 let message = format!("the database refused the row: {reason}");
                 Ok(Verdict::Refused(Rejection::new(code::CONSTRAINT, message)))
             }
+            Err(Failure::Log(reason)) => {
+                tracing::error!(endpoint = %one.log.name, reason, "the log refused an entry");
+                let message = "an error inside the server; its log has more";
+                Ok(Verdict::Refused(Rejection::new(code::INTERNAL, message)))
+            }
             Err(Failure::Conflict) if one.source.attempts + 1 < ATTEMPTS => {
                 self.conflicted.insert(lane);
                 Ok(Verdict::Conflict)
@@ -256,7 +263,11 @@ impl Pass<'_> {
                 self.change(self.statements.of(table), change)?;
             }
             offset += 1;
-            self.event(one, draft, offset)?;
+            self.event(one, draft, offset)
+                .map_err(|failure| match failure {
+                    Failure::Constraint(reason) => Failure::Log(reason),
+                    other => other,
+                })?;
         }
         if let Some(id) = &one.source.message_id {
             let position = one.log.position(offset.min(head + 1)).to_string();

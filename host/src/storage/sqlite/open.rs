@@ -59,12 +59,18 @@ pub async fn open(path: &Path) -> Result<Database> {
     })
 }
 
-/// Two writers on one file would hand out the same offsets twice.
+/// Two writers on one file would hand out the same offsets twice. The lock is on the
+/// file itself, so that it holds whatever name the file is reached by. It is another kind
+/// of lock than SQLite's own; and it is taken before SQLite opens the file and released
+/// after, because closing any handle of a file ends SQLite's locks on it.
 fn lock(path: &Path) -> Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
-    let file = File::create(&name).with_context(|| format!("can't create {}", name.display()))?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)
+        .with_context(|| format!("can't open {} for writing", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => bail!(
@@ -73,7 +79,7 @@ fn lock(path: &Path) -> Result<File> {
             path.display()
         ),
         Err(std::fs::TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("can't lock {}", name.display()))
+            Err(error).with_context(|| format!("can't lock {}", path.display()))
         }
     }
 }
