@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Setup, TestServer, database};
 
+// Deadlines are not the subject here, and the machine is busy.
 const CONFIG: &str = r#"
+    [plugins.versioned.limits]
+    hook = "5s"
+    wall = "10s"
     [endpoints.chat]
     path = "/chat"
     columns.body = "TEXT"

@@ -262,3 +262,23 @@ async fn a_stuck_hook_does_not_hold_up_pings() {
     server.terminate();
     assert!(server.ended().await.success());
 }
+
+#[tokio::test]
+async fn a_machine_that_stalls_is_not_the_plugins_fault() {
+    let config = CONFIG.replace("HOOK", "1500ms").replace("5s", "20s");
+    let server = Setup::new(&config).guest("misbehave").start().await;
+    let mut client = server.connect("/bad?body=-").await;
+    // Some tenths of a second of honest work.
+    let work = json!({"body": "x", "do": "log_flood", "count": 30_000, "_msg_id": "work"});
+    client.send(work).await;
+    server.log.with(&["line 0"]).await;
+    server.signal("STOP");
+    // The stall itself, longer than the hook may run: nothing waits for it.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    server.signal("CONT");
+    let answer = client.answer_to("work").await;
+    assert!(
+        answer["_ack"].is_object(),
+        "time in which it could not run counts: {answer}"
+    );
+}

@@ -6,7 +6,11 @@ use serde_json::json;
 use crate::support::load::{Load, Loss};
 use crate::support::{Setup, database, guests};
 
+// Deadlines are not the subject here, and the machine is busy.
 const CONFIG: &str = r#"
+    [plugins.versioned.limits]
+    hook = "5s"
+    wall = "10s"
     [endpoints.chat]
     path = "/chat"
     columns.body = "TEXT"

@@ -189,12 +189,16 @@ impl TestServer {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let pid = self.pid().to_string();
-        let sent = Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .expect("`kill`");
-        assert!(sent.success(), "SIGTERM was not sent");
+        self.signal("TERM");
+    }
+
+    pub fn signal(&self, name: &str) {
+        let (signal, pid) = (format!("-{name}"), self.pid().to_string());
+        let sent = Command::new("kill").args([&signal, &pid]).status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "SIG{name} was not sent"
+        );
     }
 
     /// How the process ends.
