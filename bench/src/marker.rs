@@ -37,6 +37,14 @@ pub fn payload(number: u64, due: u64) -> [u8; PAYLOAD] {
     payload
 }
 
+/// The same for subscribers of one topic, which has two digits.
+pub fn payload_on(topic: usize, number: u64, due: u64) -> [u8; PAYLOAD] {
+    let tail = format!(r#"","topic":"{:02}"}}"#, topic % 100);
+    let mut payload = payload(number, due);
+    payload[PAYLOAD - tail.len()..].copy_from_slice(tail.as_bytes());
+    payload
+}
+
 /// Fills `digits` from the right; higher digits than fit are cut off.
 fn write_hex(digits: &mut [u8], mut value: u64) {
     for digit in digits.iter_mut().rev() {

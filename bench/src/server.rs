@@ -168,6 +168,7 @@ path = "{path}"
 dialect = "gramex"
 table = "{name}"
 columns.body = "TEXT"
+columns.topic = "TEXT"
 plugins = ["{plugin}"]
 "#
     )

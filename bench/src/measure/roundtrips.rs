@@ -1,5 +1,5 @@
-//! Own-message round trips: each connection sends, waits for its own echo, and sends again. All of
-//! them hear all, so that a server which writes message by message has sixteen writes for each.
+//! Own-message round trips: each connection sends, waits for its own echo, and sends again. Each
+//! hears only itself: on Hookcast by a filter (`?topic=07`), on the reference by a room of its own.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::connection::{Connection, READ_BUFFER};
 use crate::epoll::Epoll;
 use crate::marker::{self, Finder};
-use crate::server::{Kind, Setup};
+use crate::server::{CHAT, Kind, Setup};
 use crate::sync_time;
 use crate::websocket::{self, TEXT};
 
@@ -18,7 +18,7 @@ pub const CONNECTIONS: usize = 16;
 const WARM_UP: Duration = Duration::from_millis(500);
 const WINDOW: Duration = Duration::from_secs(3);
 const WAIT: Duration = Duration::from_millis(20);
-/// Echoes of the others arrive too; a message's number says whose it is.
+/// A message's number says whose it is; another's echo is an error.
 const NUMBERS_EACH: u64 = 1 << 32;
 
 #[derive(Clone, Copy, Serialize)]
@@ -33,6 +33,7 @@ pub struct Roundtrips {
 }
 
 struct Talker {
+    topic: usize,
     connection: Connection,
     finder: Finder,
     /// The number of the message whose echo is awaited, and when it was sent.
@@ -44,7 +45,7 @@ impl Talker {
     fn send(&mut self, number: u64) -> Result<()> {
         self.awaited = number;
         self.sent = Instant::now();
-        let payload = marker::payload(number, 0);
+        let payload = marker::payload_on(self.topic, number, 0);
         self.connection
             .outbox()
             .send(|out| websocket::write_masked(out, TEXT, &payload))?;
@@ -58,10 +59,15 @@ pub fn run(setup: &Setup, kind: Kind) -> Result<Roundtrips> {
     let mut epoll = Epoll::new()?;
     let mut talkers = Vec::with_capacity(CONNECTIONS);
     for index in 0..CONNECTIONS {
-        let connection = Connection::open(server.address)?;
+        let path = match kind {
+            Kind::Axum => format!("{CHAT}/{index:02}"),
+            Kind::Hookcast => format!("{CHAT}?topic={index:02}"),
+        };
+        let connection = Connection::open_at(server.address, &path)?;
         epoll.add(connection.stream(), index)?;
         let finder = Finder::default();
         talkers.push(Talker {
+            topic: index,
             connection,
             finder,
             awaited: 0,
@@ -106,8 +112,8 @@ fn talk(epoll: &mut Epoll, talkers: &mut [Talker], window: Duration) -> Result<H
             talker
                 .connection
                 .read(&mut buffer, |payload| match finder.find(payload) {
-                    Some(mark) => answered |= mark.number() == awaited,
-                    None => complaint = Some(String::from_utf8_lossy(payload).into_owned()),
+                    Some(mark) if mark.number() == awaited => answered = true,
+                    _ => complaint = Some(String::from_utf8_lossy(payload).into_owned()),
                 })?;
             if let Some(complaint) = complaint {
                 bail!("the server said {complaint}");

@@ -109,6 +109,7 @@ pub fn unsupported(connection: &Connection, size: Option<usize>) {
 
 async fn submit(connection: &Arc<Connection>, source: Source, epoch: u32) {
     let message_id = source.message_id.clone();
+    let _judging = connection.endpoint.sequencer.announce();
     match judge::judge(connection, source, epoch).await {
         Ok(submission) => connection.endpoint.submit(submission).await,
         Err(rejection) => refuse(connection, message_id, &rejection).await,

@@ -1,13 +1,17 @@
 //! The one writer of a database: takes judged messages in order, writes them in groups,
 //! and hands on what is committed.
 //!
-//! Whatever arrives while one group syncs forms the next; there is no timer. The
-//! sequencer is a thread of its own because a commit blocks on the disk. No guest code
-//! and no network runs while its transaction is open.
+//! Whatever arrives while one group syncs forms the next. A group also waits for messages
+//! that are being judged at this moment, because they will be here before a sync could
+//! end; never for longer than a fraction of a sync. The sequencer is a thread of its own
+//! because a commit blocks on the disk. No guest code and no network runs while its
+//! transaction is open.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
 
@@ -18,9 +22,27 @@ use crate::clock::now_micros;
 use crate::deliver::{Delivery, HubMessage, Reply, Step};
 use crate::rejection::{Rejection, code};
 
+/// What part of the last commit's time a group may wait for messages being judged.
+const PATIENCE: u32 = 2;
+
+/// The longest such wait: a guest may judge for much longer than others should wait.
+const LONGEST_WAIT: Duration = Duration::from_micros(250);
+
 /// Where judged messages go.
 #[derive(Clone)]
-pub struct SequencerHandle(Sender<Work>);
+pub struct SequencerHandle {
+    queue: Sender<Work>,
+    judging: Arc<AtomicUsize>,
+}
+
+/// A message is being judged, until this is dropped.
+pub struct Judging<'a>(&'a AtomicUsize);
+
+impl Drop for Judging<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 #[expect(
     clippy::large_enum_variant,
@@ -33,10 +55,17 @@ enum Work {
 }
 
 impl SequencerHandle {
+    /// Announces a message, so that a group may wait for it.
+    pub fn announce(&self) -> Judging<'_> {
+        self.judging.fetch_add(1, Ordering::Relaxed);
+        Judging(&self.judging)
+    }
+
     /// Queues a submission. The queue itself is unbounded; what bounds it is each
     /// endpoint's admission and each lane's limit, which are taken before.
     pub fn submit(&self, submission: Submission) {
-        if let Err(mpsc::SendError(Work::Write(submission))) = self.0.send(Work::Write(submission))
+        if let Err(mpsc::SendError(Work::Write(submission))) =
+            self.queue.send(Work::Write(submission))
         {
             let stopping = Rejection::new(code::UNAVAILABLE, "the server is stopping; reconnect");
             let reply = Reply::error(&submission.source, stopping);
@@ -55,7 +84,7 @@ impl SequencerHandle {
     /// Ends the sequencer once everything queued so far is written.
     pub fn stop(&self) {
         // It may have ended already, when all other handles are gone.
-        let _ = self.0.send(Work::Stop);
+        let _ = self.queue.send(Work::Stop);
     }
 }
 
@@ -63,7 +92,10 @@ impl SequencerHandle {
 pub struct Sequencer {
     appender: Box<dyn Appender>,
     queue: Receiver<Work>,
+    judging: Arc<AtomicUsize>,
     group_limit: usize,
+    /// What the last commit took.
+    commit_time: Duration,
 }
 
 impl Sequencer {
@@ -74,41 +106,62 @@ impl Sequencer {
         group_limit: usize,
     ) -> std::io::Result<(SequencerHandle, JoinHandle<()>)> {
         let (sender, queue) = mpsc::channel();
+        let judging = Arc::new(AtomicUsize::new(0));
+        let handle = SequencerHandle {
+            queue: sender,
+            judging: judging.clone(),
+        };
         let sequencer = Self {
             appender,
             queue,
+            judging,
             group_limit,
+            commit_time: Duration::ZERO,
         };
         let thread = std::thread::Builder::new()
             .name(format!("sequencer-{name}"))
             .spawn(move || sequencer.run())?;
-        Ok((SequencerHandle(sender), thread))
+        Ok((handle, thread))
     }
 
     fn run(mut self) {
         let mut group = Vec::new();
-        let mut stopping = false;
-        while !stopping && let Ok(first) = self.queue.recv() {
-            let mut next = Some(first);
-            while let Some(work) = next {
-                match work {
-                    Work::Write(submission) => group.push(submission),
-                    Work::Stop => {
-                        stopping = true;
-                        break;
-                    }
-                }
-                next = if group.len() < self.group_limit {
-                    self.queue.try_recv().ok()
-                } else {
-                    None
-                };
-            }
-            if !group.is_empty() {
-                self.commit(&mut group);
+        while let Ok(Work::Write(first)) = self.queue.recv() {
+            group.push(first);
+            let stop = self.gather(&mut group);
+            self.commit(&mut group);
+            if stop {
+                break;
             }
         }
         self.appender.close();
+    }
+
+    /// Adds what is queued, and what will be in a moment. True when it is time to stop.
+    fn gather(&self, group: &mut Vec<Submission>) -> bool {
+        let patience = (self.commit_time / PATIENCE).min(LONGEST_WAIT);
+        let mut until = None;
+        while group.len() < self.group_limit {
+            match self.queue.try_recv() {
+                Ok(Work::Write(submission)) => {
+                    group.push(submission);
+                    continue;
+                }
+                Ok(Work::Stop) => return true,
+                Err(_) if self.judging.load(Ordering::Relaxed) == 0 => break,
+                Err(_) => {}
+            }
+            let until = *until.get_or_insert_with(|| Instant::now() + patience);
+            match self
+                .queue
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
+                Ok(Work::Write(submission)) => group.push(submission),
+                Ok(Work::Stop) => return true,
+                Err(_) => break,
+            }
+        }
+        false
     }
 
     fn commit(&mut self, group: &mut Vec<Submission>) {
@@ -129,7 +182,8 @@ impl Sequencer {
                     .collect()
             }
         };
-        histogram!("hookcast_commit_seconds").record(started.elapsed());
+        self.commit_time = started.elapsed();
+        histogram!("hookcast_commit_seconds").record(self.commit_time);
         histogram!("hookcast_commit_messages").record(group.len() as f64);
         hand_on(group.drain(..).zip(verdicts), time);
     }

@@ -1,8 +1,10 @@
 //! How long a guest may run: its epoch deadline and its wall cap.
 //!
-//! The time a guest *ran* is what passed while its future was being polled. Waiting in a
-//! host function or for a worker thread does not count, so that a slow database or a
-//! busy machine is not the plugin's fault; the wall cap bounds those.
+//! The time a guest *ran* is what passed while its future was being polled, which the
+//! epoch callback ends at each tick. Waiting in a host function or for a worker thread
+//! does not count, nor does a poll count for much more than a tick: the rest is time in
+//! which the system did not run the thread. So neither a slow database nor a busy
+//! machine is the plugin's fault; the wall cap bounds those.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -16,6 +18,9 @@ use wasmtime::UpdateDeadline;
 
 use super::ticker::Pulse;
 use super::turns::{Turn, Turns};
+
+/// Most that one poll counts for: two ticks, because a tick may come late.
+const MOST_OF_A_POLL: Duration = Duration::from_millis(2);
 
 /// The clock of one instance. Shared by the task that polls the guest and by the epoch
 /// callback inside it, which run on the same thread at any time.
@@ -84,11 +89,17 @@ impl RunClock {
 
     fn pause(&self) {
         let now = self.now();
-        let poll = now - self.resumed.load(Ordering::Relaxed);
+        let poll = self.poll_time(now);
         // No other thread adds: a load and a store are cheaper than `fetch_add`.
         self.ran
             .store(self.ran.load(Ordering::Relaxed) + poll, Ordering::Relaxed);
         self.paused.store(now, Ordering::Relaxed);
+    }
+
+    /// What the current poll counts for.
+    fn poll_time(&self, now: u64) -> u64 {
+        let passed = now.saturating_sub(self.resumed.load(Ordering::Relaxed));
+        passed.min(nanos(MOST_OF_A_POLL))
     }
 
     fn now(&self) -> u64 {
@@ -98,7 +109,7 @@ impl RunClock {
     /// What the epoch callback does: end the guest at its deadline, else let others have
     /// a turn.
     pub fn tick(self: &Arc<Self>) -> wasmtime::Result<UpdateDeadline> {
-        let poll = self.now() - self.resumed.load(Ordering::Relaxed);
+        let poll = self.poll_time(self.now());
         let ran = self.ran.load(Ordering::Relaxed) + poll;
         if ran >= self.deadline.load(Ordering::Relaxed) {
             return Err(DeadlineReached.into());
