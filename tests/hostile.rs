@@ -268,10 +268,15 @@ async fn a_machine_that_stalls_is_not_the_plugins_fault() {
     let config = CONFIG.replace("HOOK", "1500ms").replace("5s", "20s");
     let server = Setup::new(&config).guest("misbehave").start().await;
     let mut client = server.connect("/bad?body=-").await;
-    // Some tenths of a second of honest work.
-    let work = json!({"body": "x", "do": "log_flood", "count": 30_000, "_msg_id": "work"});
-    client.send(work).await;
-    server.log.with(&["line 0"]).await;
+    // Some tenths of a second of honest work, well within its limit.
+    let work = json!({"body": "x", "do": "log_flood", "count": 30_000});
+    client.acked(work.clone()).await;
+    // Again as another generation, which the log tells from the first.
+    server.put_plugin("misbehave", "misbehave").await.ok();
+    let mut again = work;
+    again["_msg_id"] = "work".into();
+    client.send(again).await;
+    server.log.with(&["line 0", "generation=2"]).await;
     server.signal("STOP");
     // The stall itself, longer than the hook may run: nothing waits for it.
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
