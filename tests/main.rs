@@ -27,6 +27,7 @@ mod gramex;
 mod history;
 mod hooks;
 mod hooks_chain;
+mod hooks_door;
 mod hooks_effects;
 mod hostile;
 mod message_ids;

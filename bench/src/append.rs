@@ -194,6 +194,10 @@ fn render(args: &Args, samples: &[Vec<Sample>]) -> Result<String> {
         }
         writeln!(table)?;
     }
+    writeln!(
+        table,
+        "The host appends with rusqlite, prepared, per row (host/src/storage/sqlite/append.rs)."
+    )?;
     Ok(table)
 }
 

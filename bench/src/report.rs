@@ -70,6 +70,11 @@ pub fn render(figures: &Figures, rounds: u32) -> Result<String> {
 }
 
 /// What Hookcast set out to reach, as far as this run has measured it.
+/// The figures of one hook.
+pub fn hook_group(hook: &str, plugin: &str) -> String {
+    format!("hook {hook} of plugin {plugin}")
+}
+
 fn write_goals(out: &mut String, figures: &Figures) -> Result<()> {
     let hookcast = |group: &str, name: &str| figures.median("hookcast", group, name);
     let axum = |group: &str, name: &str| figures.median("axum", group, name);
@@ -93,6 +98,10 @@ fn write_goals(out: &mut String, figures: &Figures) -> Result<()> {
     }
     if let Some(kib) = hookcast(IDLE_GROUP, "memory each") {
         goals.push(("KiB per idle WebSocket".into(), kib, 8.0, kib <= 8.0));
+    }
+    if let Some(median) = hookcast(&hook_group("prepare", "bench"), "median") {
+        let text = "µs for a hook, through the host";
+        goals.push((text.into(), median, 5.0, median <= 5.0));
     }
     let trips = hookcast(ROUNDTRIPS_GROUP, "round trips");
     if let Some((trips, bound)) = trips.zip(hookcast(ROUNDTRIPS_GROUP, "16 / sync")) {

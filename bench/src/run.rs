@@ -259,7 +259,7 @@ impl Bench {
             bail!("the server's metrics tell of no hook: does the plugin have one?");
         }
         for hook in hooks {
-            let group = format!("hook {} of plugin {}", hook.hook, hook.plugin);
+            let group = report::hook_group(&hook.hook, &hook.plugin);
             let subject = Kind::Hookcast.name();
             self.record(
                 subject,

@@ -18,6 +18,13 @@ pub fn start_logging() -> Result<()> {
         .map_err(|error| anyhow::anyhow!("logging can't be started: {error}"))
 }
 
+/// Bounds of what a hook call takes, in microseconds: fine where warm calls are, and up
+/// to the longest deadline.
+const HOOK_MICROS: [f64; 20] = [
+    1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0, 250.0, 1e3, 5e3, 2e4,
+    1e5, 1e6, 1e7,
+];
+
 /// Starts counting; the handle renders what `/metrics` shows.
 pub fn start_metrics() -> Result<PrometheusHandle> {
     // Hooks take microseconds, commits milliseconds: powers of two from 1 µs to 8 s.
@@ -25,7 +32,9 @@ pub fn start_metrics() -> Result<PrometheusHandle> {
         .map(|power| f64::from(1_u32 << power) / 1_000_000.0)
         .collect();
     let counts: Vec<f64> = (0..15).map(|power| f64::from(1_u32 << power)).collect();
+    let hook_seconds = HOOK_MICROS.map(|micros| micros / 1_000_000.0);
     let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("hookcast_hook_seconds".into()), &hook_seconds)?
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)?
         .set_buckets(&counts)?
         .install_recorder()

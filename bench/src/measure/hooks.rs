@@ -14,7 +14,8 @@ use crate::load::Load;
 use crate::server::{ADMIN_TOKEN, Kind, Setup};
 
 const METRIC: &str = "hookcast_hook_seconds";
-const RATE: f64 = 1000.0;
+/// Enough for the caches to stay warm, as they are in a server that has work.
+const RATE: f64 = 10_000.0;
 const WINDOW: Duration = Duration::from_secs(3);
 
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -68,6 +69,7 @@ fn parse(text: &str) -> Vec<Hook> {
     }
     hooks
         .into_iter()
+        .filter(|(_, lines)| lines.count > 0.0)
         .map(|((plugin, hook), lines)| Hook {
             plugin,
             hook,

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use axum::body::Body;
 use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, Request, Response, StatusCode};
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use parking_lot::RwLock;
@@ -82,19 +83,26 @@ pub async fn accept(
                 return;
             }
         };
-        let Ok(parts) = downcast::<TokioIo<TcpStream>>(upgraded) else {
+        let Some((stream, early)) = take_stream(upgraded) else {
             tracing::error!("the upgraded connection is no TCP stream");
             return;
         };
-        let connection = establish(accepted.client, &accepted.groups, parts.io.into_inner());
+        let connection = establish(accepted.client, &accepted.groups, stream);
         judge::submit_effects(&connection, &chain, accepted.effects).await;
         drop(chain);
         // Boxed: the handshake's own future must not hold room for the session's.
-        Box::pin(session::run(connection, parts.read_buf.to_vec())).await;
+        Box::pin(session::run(connection, early)).await;
         drop(slot);
     };
     tokio::spawn(task.instrument(span));
     response.map(|()| Body::empty())
+}
+
+/// The socket, and what has been read behind the handshake. Copied, because hyper's bytes
+/// are a part of its read buffer and would keep all of it as long as the connection.
+fn take_stream(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
+    let parts = downcast::<TokioIo<TcpStream>>(upgraded).ok()?;
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
 }
 
 /// What the `connect` hooks made of a client.

@@ -24,7 +24,10 @@ pub async fn start(connection: Arc<Connection>) {
     if let Err(rejection) = open(&connection).await {
         let close = match &*rejection.code {
             code::BAD_FILTER | code::BAD_KEY => close_code::BAD_REQUEST.code,
-            code::UNAVAILABLE => close_code::UNAVAILABLE.code,
+            // Not the client's fault: it may come back.
+            code::UNAVAILABLE | code::PLUGIN_FAILED | code::PLUGIN_TIMEOUT => {
+                close_code::UNAVAILABLE.code
+            }
             _ => close_code::FORBIDDEN.code,
         };
         connection.refuse(None, &rejection);

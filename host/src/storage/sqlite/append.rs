@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Statement, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Statement, ffi, params};
 
 use crate::log::EndpointLog;
 use crate::log::appender::{Appender, Durability, Unavailable, Verdict};
@@ -166,7 +166,7 @@ impl Appender for SqliteAppender {
             let Stop::Storage(error) = stop else {
                 return Unavailable("a message failed although it had a savepoint".into());
             };
-            if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+            if is_sync_failure(&error) {
                 // After a failed sync nobody knows what reached the disk, and asking
                 // again may wrongly succeed. Only a restart reads it back.
                 let reason = format!("{error}; check the disk, then restart hookcast");
@@ -185,6 +185,14 @@ impl Appender for SqliteAppender {
             tracing::warn!(%error, "the write-ahead log was not checkpointed; the next start will");
         }
     }
+}
+
+fn is_sync_failure(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(
+        code,
+        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
+    )
 }
 
 /// One pass over a group inside an open transaction.
