@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::support::{Setup, TestClient, TestServer};
+use crate::support::{Setup, TestClient, TestServer, eventually};
 
 const CONFIG: &str = r#"
     [endpoints.warm]
@@ -60,8 +60,11 @@ async fn an_open_hook_closes_with_its_reason_or_as_unavailable() {
         assert_eq!(error["code"], code, "{deed}");
         assert_eq!(client.closed().await.0, 4503, "it may come back");
     }
-    let connections = server.api("GET", "/api/connections").await.ok();
-    assert_eq!(connections["connections"], json!([]));
+    eventually("the connections to be gone", async || {
+        let connections = server.api("GET", "/api/connections").await.ok();
+        (connections["connections"] == json!([])).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

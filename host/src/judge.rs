@@ -177,12 +177,13 @@ pub async fn submit_effects(connection: &Arc<Connection>, chain: &Chain, effects
     connection.endpoint.submit(submission).await;
 }
 
-/// Logs a failed hook for the operator and gives what its sender hears.
-pub fn hook_failed(connection: &Connection, error: &HookError) -> Rejection {
+/// Logs a failed hook for the operator and gives what its sender hears. The span says
+/// which connection it was.
+pub fn hook_failed(error: &HookError) -> Rejection {
     if let HookError::Rejected(rejection) = error {
         return rejection.clone();
     }
-    tracing::error!(endpoint = %connection.endpoint.name, connection = %connection.id, %error, "a hook failed");
+    tracing::error!(%error, "a hook failed");
     error.to_rejection()
 }
 

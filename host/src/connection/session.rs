@@ -264,7 +264,7 @@ async fn tell_plugins(connection: &Arc<Connection>, cause: &Cause) {
     let mut effects = Effects::default();
     for generation in chain.with(Hook::Close) {
         if let Err(error) = generation.close(&call, cause, &mut effects).await {
-            judge::hook_failed(connection, &error);
+            judge::hook_failed(&error);
         }
     }
     judge::submit_effects(connection, &chain, effects).await;

@@ -70,7 +70,7 @@ async fn open(connection: &Arc<Connection>) -> Result<(), Rejection> {
         let replaced = generation
             .open(&call, &args, &mut effects)
             .await
-            .map_err(|error| judge::hook_failed(connection, &error))?;
+            .map_err(|error| judge::hook_failed(&error))?;
         if let Some(args) = replaced {
             let args = args.into_iter().map(|arg| (arg.key, arg.values)).collect();
             *connection.client.args.write() = args;

@@ -41,10 +41,10 @@ pub(super) async fn fill(
         let filled = generation
             .defaults(&judging.call, &message.text, &mut judging.effects)
             .await
-            .map_err(|error| hook_failed(judging.connection, &error))?;
+            .map_err(|error| hook_failed(&error))?;
         if let Some(text) = filled {
             message = Object::returned(text, Hook::Defaults, generation)
-                .map_err(|error| hook_failed(judging.connection, &error))?;
+                .map_err(|error| hook_failed(&error))?;
             if message.map.contains_key("user") {
                 let user = if method == Method::Post {
                     identity(judging)

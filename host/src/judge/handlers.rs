@@ -22,7 +22,7 @@ pub(super) async fn handle(
         return Err(Rejection::new(code::UNKNOWN_TYPE, text));
     };
     let message = Object::new(message.clone());
-    let failed = |error| hook_failed(judging.connection, &error);
+    let failed = |error| hook_failed(&error);
     let answer = generation
         .handle(
             &judging.call,

@@ -28,7 +28,7 @@ pub(super) async fn modify(
     let row = row.map(|row| row_text(judging, row));
     let old = old.map(|old| row_text(judging, old));
     for generation in judging.chain.with(Hook::Modify) {
-        let failed = |error| hook_failed(judging.connection, &error);
+        let failed = |error| hook_failed(&error);
         let modified = generation
             .modify(
                 &judging.call,

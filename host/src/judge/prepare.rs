@@ -13,7 +13,7 @@ pub(super) async fn prepare(
     mut message: Object,
 ) -> Result<Object, Rejection> {
     for generation in judging.chain.with(Hook::Prepare) {
-        let failed = |error| hook_failed(judging.connection, &error);
+        let failed = |error| hook_failed(&error);
         let prepared = generation
             .prepare(&judging.call, &message.text, &mut judging.effects)
             .await;
