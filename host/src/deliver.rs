@@ -9,22 +9,24 @@
 mod batch;
 pub mod class;
 pub mod groups;
-pub mod hub;
+mod hub;
 pub mod index;
 mod roster;
 pub mod socket;
+pub mod subscribe;
 
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::effects::GroupChange;
 use crate::id::ConnectionId;
 use crate::log::Event;
 use crate::log::submission::{MessageId, Source};
 use crate::rejection::Rejection;
 
 pub use class::{ClassKey, Encoder};
-pub use groups::{GroupChange, Groups};
+pub use groups::Groups;
 pub use hub::Hub;
 pub use socket::{Offered, Outbox, Slice};
 

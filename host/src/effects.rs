@@ -16,7 +16,10 @@ pub enum Effect {
         json: String,
     },
     /// JSON text to every connection of a user; logged.
-    ToUser { user: String, json: String },
+    ToUser {
+        user: String,
+        json: String,
+    },
     /// JSON text to every member of a group; logged.
     ToGroup {
         group: String,
@@ -24,13 +27,24 @@ pub enum Effect {
         exclude_sender: bool,
     },
     /// JSON text to every connection of the endpoint; logged.
-    Broadcast { json: String, exclude_sender: bool },
+    Broadcast {
+        json: String,
+        exclude_sender: bool,
+    },
     /// Close a connection after what is buffered for it.
     Close {
         connection: ConnectionId,
         code: u16,
         reason: String,
     },
+    Group(GroupChange),
+    /// A row written by the plugin; subscribers see it like any other.
+    Write(RowWrite),
+}
+
+/// A connection joins or leaves a group of its endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupChange {
     Join {
         connection: ConnectionId,
         group: String,
@@ -44,8 +58,6 @@ pub enum Effect {
         connection: ConnectionId,
         group: String,
     },
-    /// A row written by the plugin; subscribers see it like any other.
-    Write(RowWrite),
 }
 
 /// The buffer of one message.

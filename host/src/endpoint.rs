@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::{EndpointConfig, History};
 use crate::connection::Connection;
-use crate::deliver::hub::visible;
+use crate::deliver::subscribe::visible;
 use crate::deliver::{Encoder, Groups};
 use crate::dialect::Dialect;
 use crate::id::ConnectionId;

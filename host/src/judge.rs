@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::clock::now_micros;
 use crate::connection::Connection;
-use crate::deliver::{GroupChange, Step};
+use crate::deliver::Step;
 use crate::effects::{Effect, Effects};
 use crate::endpoint::{Chain, Endpoint};
 use crate::log::submission::{Command, Draft, Item, Source};
@@ -244,15 +244,7 @@ fn effect_item(endpoint: &Endpoint, effect: Effect) -> Item {
             code,
             reason,
         }),
-        Effect::Join { connection, group } => {
-            Item::Step(Step::Group(GroupChange::Join { connection, group }))
-        }
-        Effect::Leave { connection, group } => {
-            Item::Step(Step::Group(GroupChange::Leave { connection, group }))
-        }
-        Effect::Move { connection, group } => {
-            Item::Step(Step::Group(GroupChange::Move { connection, group }))
-        }
+        Effect::Group(change) => Item::Step(Step::Group(change)),
         Effect::Write(change) => written(endpoint, change),
     }
 }

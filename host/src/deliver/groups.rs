@@ -9,25 +9,8 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use crate::effects::GroupChange;
 use crate::id::ConnectionId;
-
-/// Joins and leaves, as they are committed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GroupChange {
-    Join {
-        connection: ConnectionId,
-        group: String,
-    },
-    Leave {
-        connection: ConnectionId,
-        group: String,
-    },
-    /// Leave every group, then join this one.
-    Move {
-        connection: ConnectionId,
-        group: String,
-    },
-}
 
 #[derive(Default)]
 pub struct Groups(RwLock<Inner>);

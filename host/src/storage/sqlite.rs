@@ -7,6 +7,7 @@
 
 pub mod append;
 pub mod open;
+mod pass;
 pub mod read;
 pub mod retention;
 pub mod schema;

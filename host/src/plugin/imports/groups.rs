@@ -2,7 +2,7 @@
 
 use super::Answer;
 use super::messaging::{connection_id, group_name};
-use crate::effects::Effect;
+use crate::effects::{Effect, GroupChange};
 use crate::plugin::bindings::hookcast::plugin::groups;
 use crate::plugin::state::State;
 
@@ -13,19 +13,28 @@ impl groups::Host for State {
     fn join(&mut self, connection: String, group: String) -> Answer<()> {
         let connection = connection_id(&connection)?;
         let group = group_name(group)?;
-        Ok(self.push(group.len(), Effect::Join { connection, group })?)
+        Ok(self.push(
+            group.len(),
+            Effect::Group(GroupChange::Join { connection, group }),
+        )?)
     }
 
     fn leave(&mut self, connection: String, group: String) -> Answer<()> {
         let connection = connection_id(&connection)?;
         let group = group_name(group)?;
-        Ok(self.push(group.len(), Effect::Leave { connection, group })?)
+        Ok(self.push(
+            group.len(),
+            Effect::Group(GroupChange::Leave { connection, group }),
+        )?)
     }
 
     fn move_(&mut self, connection: String, group: String) -> Answer<()> {
         let connection = connection_id(&connection)?;
         let group = group_name(group)?;
-        Ok(self.push(group.len(), Effect::Move { connection, group })?)
+        Ok(self.push(
+            group.len(),
+            Effect::Group(GroupChange::Move { connection, group }),
+        )?)
     }
 
     fn members(&mut self, group: String) -> Vec<String> {

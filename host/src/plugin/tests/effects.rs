@@ -3,7 +3,7 @@
 use serde_json::json as object;
 
 use super::support::{Room, context, generation, granted, json, none, parse, row};
-use crate::effects::{Effect, Effects};
+use crate::effects::{Effect, Effects, GroupChange};
 use crate::plugin::{Grant, PluginSettings};
 use crate::row::RowWrite;
 
@@ -53,18 +53,18 @@ async fn each_send_becomes_its_effect_in_order() {
             code: 4000,
             reason: "bye".into(),
         },
-        Effect::Join {
+        Effect::Group(GroupChange::Join {
             connection: me,
             group: "blue".into(),
-        },
-        Effect::Leave {
+        }),
+        Effect::Group(GroupChange::Leave {
             connection: me,
             group: "blue".into(),
-        },
-        Effect::Move {
+        }),
+        Effect::Group(GroupChange::Move {
             connection: me,
             group: "green".into(),
-        },
+        }),
         Effect::Write(RowWrite::Insert { row: row("hi") }),
         Effect::Write(RowWrite::Delete { old: row("x") }),
     ];

@@ -1,0 +1,261 @@
+//! One pass over a group of messages, inside of an open transaction.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Statement, params};
+
+use super::append::MESSAGE_ID_WINDOW;
+use super::statements::{Statements, TableSql};
+use crate::log::appender::Verdict;
+use crate::log::submission::{Draft, MessageId};
+use crate::log::{EndpointLog, Lane, Submission};
+use crate::rejection::{Rejection, code};
+use crate::row::{Cell, Row, RowWrite};
+
+/// How often a message is judged before it is refused with `conflict`.
+const ATTEMPTS: u32 = 3;
+
+/// Why a pass over a group stopped.
+pub enum Stop {
+    /// This message can't be written as part of the group; repeat with savepoints.
+    Message,
+    /// Nothing can be written now.
+    Storage(rusqlite::Error),
+}
+
+/// Why a single message can't be written.
+enum Failure {
+    Constraint(String),
+    /// The log refused an entry: a mistake of the host.
+    Log(String),
+    Conflict,
+    Storage(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => {
+                Self::Constraint(error.to_string())
+            }
+            _ => Self::Storage(error),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Storage(error)
+    }
+}
+
+/// Remembers what the messages before have done.
+pub struct Pass<'a> {
+    connection: &'a Connection,
+    statements: &'a Statements,
+    time: i64,
+    savepoints: bool,
+    /// The newest offset of each log, this pass included.
+    heads: HashMap<*const EndpointLog, u64>,
+    /// Lanes of which a message must be judged anew: what follows in them must, too.
+    conflicted: HashSet<*const Lane>,
+}
+
+impl<'a> Pass<'a> {
+    pub fn new(
+        connection: &'a Connection,
+        statements: &'a Statements,
+        time: i64,
+        savepoints: bool,
+    ) -> Self {
+        Self {
+            connection,
+            statements,
+            time,
+            savepoints,
+            heads: HashMap::new(),
+            conflicted: HashSet::new(),
+        }
+    }
+
+    /// Writes one message, or says why not.
+    pub fn message(&mut self, one: &Submission) -> Result<Verdict, Stop> {
+        let lane = Arc::as_ptr(&one.lane);
+        if one.epoch != one.lane.epoch() || self.conflicted.contains(&lane) {
+            return Ok(Verdict::Behind);
+        }
+        if let Some(id) = &one.source.message_id
+            && let Some(verdict) = self.repeated(one.log.id, id)?
+        {
+            return Ok(verdict);
+        }
+        let head = *self
+            .heads
+            .entry(Arc::as_ptr(&one.log))
+            .or_insert_with(|| one.log.ring.head());
+        if self.savepoints {
+            self.run("SAVEPOINT message")?;
+        }
+        let written = self.write(one, head);
+        if self.savepoints {
+            if written.is_err() {
+                self.run("ROLLBACK TO message")?;
+            }
+            self.run("RELEASE message")?;
+        }
+        match written {
+            Ok(newest) => {
+                self.heads.insert(Arc::as_ptr(&one.log), newest);
+                // A message without events of its own stands where the log stands.
+                Ok(Verdict::Written {
+                    first: newest.min(head + 1),
+                })
+            }
+            Err(Failure::Storage(error)) => Err(Stop::Storage(error)),
+            Err(_) if !self.savepoints => Err(Stop::Message),
+            Err(Failure::Constraint(reason)) => {
+                tracing::info!(endpoint = %one.log.name, reason, "the database refused a row");
+                let message = format!("the database refused the row: {reason}");
+                Ok(Verdict::Refused(Rejection::new(code::CONSTRAINT, message)))
+            }
+            Err(Failure::Log(reason)) => {
+                tracing::error!(endpoint = %one.log.name, reason, "the log refused an entry");
+                let message = "an error inside the server; its log has more";
+                Ok(Verdict::Refused(Rejection::new(code::INTERNAL, message)))
+            }
+            Err(Failure::Conflict) if one.source.attempts + 1 < ATTEMPTS => {
+                self.conflicted.insert(lane);
+                Ok(Verdict::Conflict)
+            }
+            Err(Failure::Conflict) => {
+                let message = "others changed the same row at the same time; try again";
+                Ok(Verdict::Refused(Rejection::new(code::CONFLICT, message)))
+            }
+        }
+    }
+
+    /// Writes rows, events and the message id; returns the log's newest offset.
+    fn write(&self, one: &Submission, head: u64) -> Result<u64, Failure> {
+        let mut offset = head;
+        for draft in one.drafts() {
+            if let (Some(change), Some(table)) = (&draft.change, &one.table) {
+                self.change(self.statements.of(table), change)?;
+            }
+            offset += 1;
+            self.event(one, draft, offset)
+                .map_err(|failure| match failure {
+                    Failure::Constraint(reason) => Failure::Log(reason),
+                    other => other,
+                })?;
+        }
+        if let Some(id) = &one.source.message_id {
+            let position = one.log.position(offset.min(head + 1)).to_string();
+            self.prepare(
+                "INSERT INTO hookcast_message_ids VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                 ON CONFLICT DO UPDATE SET body = ?4, position = ?5, time = ?6",
+            )?
+            .execute(params![
+                one.log.id, id.sender, id.id, id.body, position, self.time
+            ])?;
+        }
+        Ok(offset)
+    }
+
+    fn change(&self, sql: &TableSql, change: &RowWrite) -> Result<(), Failure> {
+        let changed = match change {
+            RowWrite::Insert { row } => self.execute(&sql.insert, row.0.iter())?,
+            RowWrite::Update { old, row } => {
+                self.execute(&sql.update, row.0.iter().chain(&old.0))?
+            }
+            RowWrite::Delete { old } => self.execute(&sql.delete, old.0.iter())?,
+        };
+        if changed == 1 {
+            Ok(())
+        } else {
+            Err(Failure::Conflict)
+        }
+    }
+
+    fn event(&self, one: &Submission, draft: &Draft, offset: u64) -> Result<(), Failure> {
+        let table = one.table.as_deref();
+        let text = |row: Option<&Row>| {
+            let object = row?.to_json(table?);
+            Some(serde_json::Value::Object(object).to_string())
+        };
+        let (row, old) = match &draft.change {
+            None => (None, None),
+            Some(RowWrite::Insert { row }) => (Some(row), None),
+            Some(RowWrite::Update { old, row }) => (Some(row), Some(old)),
+            Some(RowWrite::Delete { old }) => (None, Some(old)),
+        };
+        self.prepare(
+            "INSERT INTO hookcast_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            one.log.id,
+            offset as i64,
+            self.time,
+            draft.method.map(|method| method.as_str()),
+            draft.audience.to_text(),
+            one.source.connection.to_string(),
+            one.source.user.as_deref(),
+            draft.exclude_origin,
+            text(row),
+            text(old),
+            draft.sent,
+            &*one.judged_by,
+        ])?;
+        Ok(())
+    }
+
+    /// The verdict on a message whose id was committed before, if it was.
+    fn repeated(&self, log: i64, id: &MessageId) -> Result<Option<Verdict>, Stop> {
+        let known = self
+            .prepare(
+                "SELECT body, position FROM hookcast_message_ids \
+                 WHERE endpoint = ? AND sender = ? AND id = ? AND time > ?",
+            )?
+            .query_row(
+                params![log, id.sender, id.id, self.time - MESSAGE_ID_WINDOW],
+                |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, String>(1)?)),
+            )
+            .optional()?;
+        Ok(known.map(|(body, position)| {
+            if body == id.body {
+                return Verdict::Repeat { position };
+            }
+            let message =
+                "this `_msg_id` was used for another message within 24 hours; choose a new one";
+            Verdict::Refused(Rejection::new(code::MSG_ID_REUSED, message))
+        }))
+    }
+
+    fn prepare(&self, sql: &str) -> rusqlite::Result<rusqlite::CachedStatement<'_>> {
+        self.connection.prepare_cached(sql)
+    }
+
+    fn run(&self, sql: &str) -> rusqlite::Result<usize> {
+        self.prepare(sql)?.execute([])
+    }
+
+    fn execute<'c>(
+        &self,
+        sql: &str,
+        cells: impl Iterator<Item = &'c Cell>,
+    ) -> rusqlite::Result<usize> {
+        let mut statement = self.prepare(sql)?;
+        bind(&mut statement, cells)?;
+        statement.raw_execute()
+    }
+}
+
+fn bind<'c>(
+    statement: &mut Statement<'_>,
+    cells: impl Iterator<Item = &'c Cell>,
+) -> rusqlite::Result<()> {
+    for (at, cell) in cells.enumerate() {
+        statement.raw_bind_parameter(at + 1, cell)?;
+    }
+    Ok(())
+}
