@@ -83,3 +83,8 @@ pub mod __private {
     pub use crate::hooks::describe::Plugin;
     pub use crate::hooks::handlers::{Handlers, MessageType, answer, no_two_alike, unknown};
 }
+
+/// The plugin on the project's first page compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
