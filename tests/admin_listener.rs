@@ -248,6 +248,25 @@ async fn a_token_is_made_where_none_is_configured() {
 }
 
 #[tokio::test]
+async fn a_new_token_counts_from_the_reload_on() {
+    let server = Setup::new("[endpoints.chat]\npath = \"/chat\"")
+        .start()
+        .await;
+    let file = server.folder().join("hookcast.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, config.replace("only-for-tests", "the-next-one")).unwrap();
+    server.api("POST", "/api/reload").await.ok();
+    let (old, new) = ("Bearer only-for-tests", "Bearer the-next-one");
+    for (authorization, status) in [(old, 401), (new, 200)] {
+        let headers = [("authorization", authorization)];
+        let answer = server
+            .api_as(&headers, "GET", "/api/plugins", Vec::new())
+            .await;
+        assert_eq!(answer.status, status, "{authorization}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_token_only_loopback_is_listened_on() {
     let server = Setup::new(CONFIG).guest("relay").prepare();
     let file = server.folder().join("hookcast.toml");

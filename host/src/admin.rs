@@ -26,19 +26,13 @@ use crate::app::App;
 use crate::reload;
 
 pub use error::ApiError;
-pub use token::Token;
 
 /// Largest plugin that can be uploaded; each plugin's own `limits.component` is less.
 const UPLOAD_LIMIT: usize = 64 << 20;
 
 /// Serves operators until the server stops.
-pub async fn serve(
-    app: Arc<App>,
-    listener: TcpListener,
-    token: Token,
-    mut stop: watch::Receiver<bool>,
-) {
-    let router = router(app, token);
+pub async fn serve(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+    let router = router(app);
     let stopped = async move {
         let _ = stop.wait_for(|stop| *stop).await;
     };
@@ -50,7 +44,7 @@ pub async fn serve(
     }
 }
 
-fn router(app: Arc<App>, token: Token) -> Router {
+fn router(app: Arc<App>) -> Router {
     let guarded = Router::new()
         .route("/api/plugins", get(plugins::list))
         .route(
@@ -69,10 +63,7 @@ fn router(app: Arc<App>, token: Token) -> Router {
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(UPLOAD_LIMIT))
-        .layer(middleware::from_fn_with_state(
-            Arc::new(token),
-            token::check,
-        ));
+        .layer(middleware::from_fn_with_state(app.clone(), token::check));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))

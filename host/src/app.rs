@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::bearer::Bearer;
 use crate::clock::now_micros;
 use crate::config::{Config, Durability, EndpointConfig, StorageUrl};
 use crate::deliver::{Encoder, Groups, Hub, HubSender};
@@ -39,6 +40,7 @@ pub struct App {
     /// Connections that may still be taken.
     pub slots: Arc<Semaphore>,
     pub metrics: PrometheusHandle,
+    pub bearer: Bearer,
     /// The server shuts down: `/readyz` says so, and no `close` hook runs.
     pub stopping: Arc<AtomicBool>,
     /// Endpoints that config reloads have taken out. Messages may still be on their way
@@ -62,6 +64,7 @@ impl App {
         config: Config,
         plugins: Arc<Plugins>,
         metrics: PrometheusHandle,
+        bearer: Bearer,
     ) -> Result<Self> {
         let StorageUrl::Sqlite(path) = &config.storage.url;
         let database = open::open(path).await?;
@@ -74,6 +77,7 @@ impl App {
             database,
             writers,
             metrics,
+            bearer,
             stopping: Arc::new(AtomicBool::new(false)),
             retired: parking_lot::Mutex::default(),
             changing: Mutex::new(()),
@@ -102,6 +106,7 @@ impl App {
 
     /// Exchanges config and routes; for `reload`.
     pub fn replace(&self, config: Config, routes: Routes) {
+        self.bearer.follow(&config.admin);
         let (old, new) = (
             self.config().server.max_connections,
             config.server.max_connections,

@@ -8,8 +8,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::admin::{self, Token};
+use crate::admin;
 use crate::app::App;
+use crate::bearer::Bearer;
 use crate::close_code;
 use crate::config::Config;
 use crate::maintenance;
@@ -33,13 +34,13 @@ pub async fn run(config: Config) -> Result<()> {
     // Addresses first: a port in use must not cost the time of compiling plugins.
     let public = listen("server.listen", config.server.listen).await?;
     let operators = listen("admin.listen", config.admin.listen).await?;
-    let token = Token::from_config(&config.admin);
+    let bearer = Bearer::from_config(&config.admin);
     let plugins = load_plugins(&config).await?;
-    let app = Arc::new(App::open(config, plugins, metrics).await?);
+    let app = Arc::new(App::open(config, plugins, metrics, bearer).await?);
 
     let (stop, stopped) = watch::channel(false);
     let maintenance = tokio::spawn(maintenance::run(app.clone(), stopped.clone()));
-    let admin = tokio::spawn(admin::serve(app.clone(), operators, token, stopped.clone()));
+    let admin = tokio::spawn(admin::serve(app.clone(), operators, stopped.clone()));
     let accepting = tokio::spawn(server::serve(app.clone(), public, stopped));
     announce(&app.config());
 
