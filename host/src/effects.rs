@@ -60,6 +60,17 @@ pub enum GroupChange {
     },
 }
 
+impl GroupChange {
+    /// Whose groups change.
+    pub fn connection(&self) -> ConnectionId {
+        match self {
+            Self::Join { connection, .. }
+            | Self::Leave { connection, .. }
+            | Self::Move { connection, .. } => *connection,
+        }
+    }
+}
+
 /// The buffer of one message.
 #[derive(Debug, Default, PartialEq)]
 pub struct Effects(pub Vec<Effect>);

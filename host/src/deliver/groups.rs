@@ -28,8 +28,7 @@ struct Span {
     until: Option<u64>,
 }
 
-/// Ended memberships kept for a connection. One that joins and leaves more often while
-/// it lags may miss events of groups it has long left; the oldest go first.
+/// Ended memberships kept for a connection that lags.
 const ENDED_SPANS: usize = 1_000;
 
 impl Groups {
@@ -50,8 +49,9 @@ impl Groups {
         }
     }
 
-    /// Applies a change that took effect after the event at `offset`.
-    pub fn apply(&self, change: &GroupChange, offset: u64) {
+    /// Applies a change that took effect after the event at `offset`. False when more
+    /// memberships have ended than are kept: the connection has to catch up, or go.
+    pub fn apply(&self, change: &GroupChange, offset: u64) -> bool {
         let mut inner = self.0.write();
         match change {
             GroupChange::Join { connection, group } => inner.join(*connection, group, offset),
@@ -63,6 +63,11 @@ impl Groups {
                 inner.join(*connection, group, offset);
             }
         }
+        let spans = inner.spans.get(&change.connection());
+        let ended = spans.map_or(0, |spans| {
+            spans.iter().filter(|span| span.until.is_some()).count()
+        });
+        ended <= ENDED_SPANS
     }
 
     /// True if the connection was in the group when the event at `offset` happened.
@@ -143,10 +148,6 @@ impl Inner {
                 span.until = Some(offset);
                 left.push(span.group.clone());
             }
-            while spans.iter().filter(|span| span.until.is_some()).count() > ENDED_SPANS {
-                let oldest = spans.iter().position(|span| span.until.is_some());
-                oldest.map(|at| spans.remove(at));
-            }
         }
         left.iter()
             .for_each(|group| self.remove_member(group, connection));
@@ -192,6 +193,21 @@ mod tests {
         assert!(!groups.was_member(me, "room", 21));
         groups.caught_up(me, 20);
         assert!(!groups.was_member(me, "room", 15));
+    }
+
+    #[test]
+    fn more_ended_memberships_than_are_kept_are_told() {
+        let groups = Groups::default();
+        let me = ConnectionId::random();
+        let (connection, group) = (me, "room".to_owned());
+        let join = GroupChange::Join { connection, group };
+        let (connection, group) = (me, "room".to_owned());
+        let leave = GroupChange::Leave { connection, group };
+        let kept = ENDED_SPANS as u64;
+        for offset in 0..=kept {
+            assert!(groups.apply(&join, offset));
+            assert_eq!(groups.apply(&leave, offset), offset < kept);
+        }
     }
 
     #[test]

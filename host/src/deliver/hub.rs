@@ -6,7 +6,9 @@ use bytes::Bytes;
 use metrics::{counter, histogram};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::close_code;
 use crate::dialect::Notice;
+use crate::effects::GroupChange;
 use crate::id::ConnectionId;
 use crate::log::EndpointLog;
 use crate::log::{Audience, Event};
@@ -113,14 +115,7 @@ impl Hub {
                 self.batch.text(connection, &text);
             }
             Step::Push { connection, json } => self.batch.text(connection, &json),
-            Step::Group(change) => {
-                let offset = self
-                    .batch
-                    .events
-                    .last()
-                    .map_or(self.delivered, |event| event.offset);
-                self.groups.apply(&change, offset);
-            }
+            Step::Group(change) => self.regroup(&change),
             Step::Close {
                 connection,
                 code,
@@ -128,6 +123,27 @@ impl Hub {
             } => {
                 self.batch.closes.push((connection, code, reason));
             }
+        }
+    }
+
+    /// A connection joins or leaves a group, in its place between the events.
+    fn regroup(&mut self, change: &GroupChange) {
+        // One that is gone must not stay behind in a group.
+        let connection = change.connection();
+        let Some(connected) = self.roster.connections.get(&connection) else {
+            return;
+        };
+        let newest = self.batch.events.last();
+        let offset = newest.map_or(self.delivered, |event| event.offset);
+        if self.groups.apply(change, offset) {
+            return;
+        }
+        if connected.live.is_some() && !connected.outbox.is_waiting() {
+            self.groups.caught_up(connection, self.delivered);
+        } else {
+            // It could no longer be told which events of the past are its own.
+            let code = close_code::SLOW_CONSUMER;
+            connected.outbox.close(code.code, code.reason);
         }
     }
 
