@@ -59,13 +59,20 @@ impl Lane {
     /// The sequencer: this message's basis has changed. It comes back, and what
     /// follows it in the lane will.
     pub fn conflict(&self, source: Source) {
+        // In this order: whoever reads the new epoch must find that something has come
+        // back, or a message judged just now would be written ahead of it.
+        self.bounced.lock().push(source);
         self.epoch.fetch_add(1, Ordering::AcqRel);
-        self.bounce(source);
+        self.returned_one();
     }
 
     /// The sequencer: this message was judged behind one that came back.
     pub fn bounce(&self, source: Source) {
         self.bounced.lock().push(source);
+        self.returned_one();
+    }
+
+    fn returned_one(&self) {
         self.settle();
         self.returned.notify_one();
     }
@@ -95,5 +102,57 @@ impl Lane {
             self.changed.notified().await;
         }
         std::mem::take(&mut *self.bounced.lock())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::id::ConnectionId;
+    use crate::log::submission::Command;
+
+    fn source() -> Source {
+        Source {
+            command: Command::Handle {
+                message_type: String::new(),
+                message: serde_json::Map::new(),
+            },
+            message_id: None,
+            connection: ConnectionId::random(),
+            user: None,
+            received_at: 0,
+            attempts: 0,
+        }
+    }
+
+    /// Whoever has the new epoch is told that something has come back.
+    #[test]
+    fn a_new_epoch_is_never_seen_before_what_came_back() {
+        for _ in 0..2_000 {
+            let lane = Arc::new(Lane::new(8));
+            lane.depart();
+            let sequencer = {
+                let lane = lane.clone();
+                std::thread::spawn(move || lane.conflict(source()))
+            };
+            while lane.epoch() == 0 {
+                std::hint::spin_loop();
+            }
+            assert!(!lane.bounced.lock().is_empty());
+            sequencer.join().expect("it does not panic");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_came_back_is_taken_when_nothing_is_on_its_way() {
+        let lane = Lane::new(1);
+        assert!(lane.ready().await);
+        lane.depart();
+        lane.conflict(source());
+        assert!(!lane.ready().await, "something must be judged anew first");
+        assert_eq!(lane.drain().await.len(), 1);
+        assert!(lane.ready().await);
     }
 }
