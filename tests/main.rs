@@ -36,6 +36,7 @@ mod plugins_admin;
 mod plugins_refused;
 mod reload_under_load;
 mod resume;
+mod retention;
 mod rows;
 mod shutdown;
 mod slow_consumer;
