@@ -62,15 +62,13 @@ impl Encoder {
             }
             .to_string()
         });
-        let mut payload = Vec::with_capacity(event.sent.len() + 64);
-        match (shape, self.table.as_deref(), event.old()) {
+        let position = position.as_deref();
+        frame::text_with(out, |out| match (shape, &self.table, event.old()) {
             (Shape::Removal, Some(table), Some(old)) => {
-                self.dialect
-                    .removal(old.id(table), position.as_deref(), &mut payload);
+                self.dialect.removal(old.id(table), position, out);
             }
-            _ => self.dialect.event(event, position.as_deref(), &mut payload),
-        }
-        frame::text(&payload, out);
+            _ => self.dialect.event(event, position, out),
+        });
     }
 }
 
