@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{OwnedMutexGuard, watch};
+use tokio::sync::OwnedMutexGuard;
 
 use super::cache::CompileCache;
 use super::engine::Engine;
@@ -36,7 +36,6 @@ pub struct Plugins {
     loading: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// The last generation number given out.
     numbers: AtomicU64,
-    swapped: watch::Sender<u64>,
 }
 
 /// A request about plugins that was not carried out.
@@ -79,13 +78,7 @@ impl Plugins {
             slots: RwLock::default(),
             loading: Mutex::default(),
             numbers: AtomicU64::new(0),
-            swapped: watch::Sender::new(0),
         }
-    }
-
-    /// The folder plugins are in, each as `NAME.wasm`.
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// Loads every `*.wasm` of the folder, one after the other by name. Files that begin
@@ -125,12 +118,6 @@ impl Plugins {
     pub fn list(&self) -> Vec<PluginInfo> {
         let slots: Vec<_> = self.slots.read().values().cloned().collect();
         slots.iter().map(|slot| PluginInfo::of(slot)).collect()
-    }
-
-    /// Changes with every swap and deletion, after it has happened. The value only says
-    /// that something is new: look at the handles.
-    pub fn swaps(&self) -> watch::Receiver<u64> {
-        self.swapped.subscribe()
     }
 
     /// Loads the plugin's file again, with new settings or those it has. Activating
@@ -200,7 +187,6 @@ impl Plugins {
             generation = generation.number(), took = ?generation.report().total(),
             "plugin is live"
         );
-        self.notify();
         Ok(generation)
     }
 
@@ -231,7 +217,6 @@ impl Plugins {
             })?;
         self.slots.write().remove(name);
         slot.current.store(None);
-        self.notify();
         Ok(())
     }
 
@@ -302,10 +287,6 @@ impl Plugins {
             name: super::log::printable(name),
             known,
         }
-    }
-
-    fn notify(&self) {
-        self.swapped.send_modify(|swaps| *swaps += 1);
     }
 }
 
