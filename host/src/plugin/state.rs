@@ -7,6 +7,7 @@ use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::deadline::RunClock;
+use super::grant::Grant;
 use super::log::{Captured, PluginLog};
 use super::settings::{Limits, PluginSettings};
 use super::surroundings::{HostError, Surroundings};
@@ -111,6 +112,18 @@ impl State {
                 "there is no connection while `describe` runs; do this in a hook",
             )
         })
+    }
+
+    /// An error that says what to do unless the operator gave this grant. Host functions
+    /// check at each call: drop-in scripts import everything.
+    pub fn need(&self, grant: &Grant) -> Result<(), HostError> {
+        if self.settings.granted(grant) {
+            return Ok(());
+        }
+        let (grant, plugin) = (grant.name(), self.log.plugin());
+        let message =
+            format!("needs the grant \"{grant}\": add it to `grants` of [plugins.{plugin}]");
+        Err(HostError::new("denied", message))
     }
 
     /// Buffers an effect. `bytes` is what its texts hold.
