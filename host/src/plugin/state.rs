@@ -126,17 +126,25 @@ impl State {
         Err(HostError::new("denied", message))
     }
 
+    /// The error of a host function that would go past a limit. `limit` is the key in
+    /// `[plugins.NAME.limits]`; every such error is made here, so that they are counted
+    /// in one place.
+    pub fn over(&self, limit: &'static str, message: impl Into<String>) -> HostError {
+        tracing::debug!(plugin = %self.log.plugin(), limit, "a host function refused");
+        HostError::new("limit", message)
+    }
+
     /// Buffers an effect. `bytes` is what its texts hold.
     pub fn push(&mut self, bytes: usize, effect: Effect) -> Result<(), HostError> {
         let call = self.active()?;
         if call.room == 0 {
             let limit = Effects::LIMIT;
             let message = format!("a message may have {limit} effects; send fewer, or to a group");
-            return Err(HostError::new("limit", message));
+            return Err(self.over("effects", message));
         }
         let Some(left) = call.bytes.checked_sub(bytes) else {
             let message = format!("the effects of a call may hold {EFFECT_BYTES} bytes; send less");
-            return Err(HostError::new("limit", message));
+            return Err(self.over("effect_bytes", message));
         };
         call.room -= 1;
         call.bytes = left;

@@ -64,7 +64,7 @@ impl State {
                 "the row has {} bytes; `limits.output` is {limit}",
                 json.len()
             );
-            return Err(HostError::new("limit", message));
+            return Err(self.over("output", message));
         }
         serde_json::from_str(json)
             .map_err(|error| invalid(format!("the row is no JSON object: {error}")))
