@@ -13,6 +13,7 @@ pub mod config;
 pub mod connection;
 pub mod deliver;
 pub mod dialect;
+pub mod directory;
 pub mod effects;
 pub mod endpoint;
 pub mod filter;
