@@ -32,6 +32,7 @@ mod hooks_effects;
 mod hostile;
 mod message_ids;
 mod messaging;
+mod plugin_logs;
 mod plugins_admin;
 mod plugins_refused;
 mod publish;

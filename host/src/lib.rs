@@ -36,3 +36,4 @@ pub mod serve;
 pub mod server;
 pub mod storage;
 pub mod telemetry;
+pub mod waiting;

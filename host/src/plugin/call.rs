@@ -236,6 +236,7 @@ impl Generation {
         };
         if let Some(kind) = error.kind() {
             self.statistics.failed(hook, took, kind);
+            self.pool.log().host_says(&error.to_string());
         }
         Err(error)
     }
