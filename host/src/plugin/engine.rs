@@ -16,9 +16,9 @@ const GUARD: u64 = 32 << 20;
 
 /// Tables that one instance may have. A Rust component has two.
 const TABLES_PER_INSTANCE: u32 = 8;
-/// Core modules instantiated for one component; the linking code of wit-component makes
-/// two or three of one.
-const CORE_INSTANCES_PER_INSTANCE: u32 = 16;
+/// Core modules instantiated for one component. The linking code of wit-component makes
+/// two or three of one; a Python component is about 40 shared libraries and shims.
+const CORE_INSTANCES_PER_INSTANCE: u32 = 64;
 /// Highest `limits.tables` of any plugin, in elements of one table.
 const TABLE_ELEMENTS: usize = 1_000_000;
 /// Highest `limits.memory` of any plugin, in bytes: all that 32 bits can address.

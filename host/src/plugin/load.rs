@@ -146,7 +146,7 @@ pub async fn load(
     steps.end(Step::Settings, check_settings(&settings))?;
 
     let size = bytes.len();
-    let digest = check_size(size, &settings).map(|()| Sha256::digest(&bytes).into());
+    let digest = check_size(size, name, &settings).map(|()| Sha256::digest(&bytes).into());
     let digest: [u8; 32] = steps.end(Step::Digest, digest)?;
     let read = inspect::to_component(bytes).and_then(|component| {
         let outside = inspect::outside(&component)?;
@@ -228,14 +228,18 @@ fn check_settings(settings: &PluginSettings) -> Result<(), String> {
     Ok(())
 }
 
-fn check_size(size: usize, settings: &PluginSettings) -> Result<(), String> {
+fn check_size(size: usize, plugin: &str, settings: &PluginSettings) -> Result<(), String> {
     let limit = settings.limits.component;
     if size <= limit {
         return Ok(());
     }
+    // Read from disk, the file is cut after one byte too many: its size is not known. Plugins
+    // in Python have about 18 MiB.
+    let more = (limit >> 19).max(32);
     Err(format!(
-        "the file has {size} bytes, more than `limits.component`, which is {limit}; build it in \
-         release mode, strip it, or raise the limit"
+        "the file has more than {limit} bytes, which is `limits.component`; build it in release \
+         mode, strip it, or raise the limit, as plugins in Python need it: add \
+         `component = \"{more} MiB\"` to [plugins.{plugin}.limits]"
     ))
 }
 
