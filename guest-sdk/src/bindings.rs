@@ -14,9 +14,9 @@ pub mod imports {
         world: "imports",
         generate_all,
         additional_type_attributes: {
-            "hookcast:plugin/types@0.1.0/call": [#[derive(Default, PartialEq)]],
-            "hookcast:plugin/types@0.1.0/arg": [#[derive(PartialEq)]],
-            "hookcast:plugin/types@0.1.0/rejection": [#[derive(PartialEq)]],
+            "hookcast:plugin/types@0.1.1/call": [#[derive(Default, PartialEq)]],
+            "hookcast:plugin/types@0.1.1/arg": [#[derive(PartialEq)]],
+            "hookcast:plugin/types@0.1.1/rejection": [#[derive(PartialEq)]],
         },
     });
 }
@@ -31,11 +31,11 @@ macro_rules! hook {
                 world: $world,
                 pub_export_macro: true,
                 with: {
-                    "hookcast:plugin/types@0.1.0": crate::bindings::imports::hookcast::plugin::types,
-                    "hookcast:plugin/context@0.1.0": crate::bindings::imports::hookcast::plugin::context,
-                    "hookcast:plugin/messaging@0.1.0": crate::bindings::imports::hookcast::plugin::messaging,
-                    "hookcast:plugin/groups@0.1.0": crate::bindings::imports::hookcast::plugin::groups,
-                    "hookcast:plugin/rows@0.1.0": crate::bindings::imports::hookcast::plugin::rows,
+                    "hookcast:plugin/types@0.1.1": crate::bindings::imports::hookcast::plugin::types,
+                    "hookcast:plugin/context@0.1.1": crate::bindings::imports::hookcast::plugin::context,
+                    "hookcast:plugin/messaging@0.1.1": crate::bindings::imports::hookcast::plugin::messaging,
+                    "hookcast:plugin/groups@0.1.1": crate::bindings::imports::hookcast::plugin::groups,
+                    "hookcast:plugin/rows@0.1.1": crate::bindings::imports::hookcast::plugin::rows,
                     "wasi:logging/logging@0.1.0-draft": crate::bindings::imports::wasi::logging::logging,
                     "wasi:config/store@0.2.0-rc.1": crate::bindings::imports::wasi::config::store,
                 },

@@ -35,7 +35,7 @@ pub use endpoint::{Dialect, Durability, EndpointConfig, History};
 pub use engine::EngineConfig;
 pub use errors::{ConfigError, ConfigErrors, Place};
 pub use limits::PluginLimits;
-pub use plugins::{Grant, Isolation, PluginConfig, PluginsConfig, is_plugin_name};
+pub use plugins::{PluginConfig, PluginsConfig, is_plugin_name};
 pub use retention::Retention;
 pub use server::ServerConfig;
 pub use storage::{StorageConfig, StorageUrl};

@@ -15,6 +15,7 @@ mod deadline;
 mod engine;
 mod error;
 mod generation;
+mod grant;
 mod hook;
 mod imports;
 mod inspect;
@@ -32,16 +33,17 @@ mod ticker;
 mod turns;
 
 pub use cache::CompileCache;
-pub use call::{Acceptance, Arg, CallContext, Cause, Refusal, User};
+pub use call::{Acceptance, Arg, CallContext, Cause, Input, Output, Refusal, User};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{HookError, Place};
 pub use generation::{Generation, Handler};
+pub use grant::Grant;
 pub use hook::Hook;
 pub use load::{LoadError, LoadReport, Step};
 pub use registry::{
     Candidate, Changes, Failure, GenerationInfo, PluginHandle, PluginInfo, Plugins, RegistryError,
 };
-pub use settings::{Grant, Isolation, Limits, PluginSettings};
+pub use settings::{Isolation, Limits, PluginSettings};
 pub use statistics::HookFigures;
 pub use surroundings::{HostError, Surroundings};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{self, Config};
-use crate::plugin::{Grant, Isolation, Limits, PluginSettings};
+use crate::config::Config;
+use crate::plugin::{Limits, PluginSettings};
 
 /// The settings of every plugin that has a table or is used.
 pub fn all(config: &Config) -> BTreeMap<String, PluginSettings> {
@@ -35,7 +35,7 @@ fn settings(config: &Config, name: &str) -> PluginSettings {
     let limits = plugin.limits;
     PluginSettings {
         config: plugin.config,
-        grants: plugin.grants.iter().map(|grant| granted(*grant)).collect(),
+        grants: plugin.grants,
         limits: Limits {
             hook: limits.hook,
             init: limits.init,
@@ -51,17 +51,7 @@ fn settings(config: &Config, name: &str) -> PluginSettings {
             log_line: limits.log_line,
             log_rate: limits.log_rate,
         },
-        isolation: match plugin.isolation {
-            config::Isolation::Warm => Isolation::Warm,
-            config::Isolation::PerCall => Isolation::PerCall,
-        },
-    }
-}
-
-fn granted(grant: config::Grant) -> Grant {
-    match grant {
-        config::Grant::RowsRead => Grant::RowsRead,
-        config::Grant::RowsWrite => Grant::RowsWrite,
+        isolation: plugin.isolation,
     }
 }
 

@@ -8,6 +8,7 @@ use super::engine::{EngineConfig, folder};
 use super::limits::PluginLimits;
 use super::reader::{Section, Wrong, nearest};
 use super::value::{Value, quoted_list};
+use crate::plugin::{Grant, Isolation};
 
 /// The plugins folder and the plugins' settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,40 +28,6 @@ pub struct PluginConfig {
     /// What it reads through `wasi:config`.
     pub config: BTreeMap<String, String>,
     pub limits: PluginLimits,
-}
-
-/// A capability that only the operator can give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Grant {
-    /// Select rows of the endpoint's table.
-    RowsRead,
-    /// Insert, update and delete them.
-    RowsWrite,
-}
-
-impl Grant {
-    /// All grants as the config writes them.
-    pub const NAMES: &[(&str, Grant)] = &[
-        ("rows:read", Grant::RowsRead),
-        ("rows:write", Grant::RowsWrite),
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RowsRead => "rows:read",
-            Self::RowsWrite => "rows:write",
-        }
-    }
-}
-
-/// How long an instance lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Isolation {
-    /// Instances are kept and take one call after the other.
-    #[default]
-    Warm,
-    /// Each call gets a fresh instance: nothing in guest memory survives it.
-    PerCall,
 }
 
 impl PluginsConfig {
@@ -139,7 +106,7 @@ impl PluginsConfig {
 
 impl PluginConfig {
     fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
-        let grants = section.list("grants", |value| value.choice(Grant::NAMES));
+        let grants = section.list("grants", grant);
         let isolation = section.read("isolation", Isolation::Warm, |value| {
             value.choice(&[("warm", Isolation::Warm), ("per-call", Isolation::PerCall)])
         });
@@ -153,6 +120,11 @@ impl PluginConfig {
             limits,
         }
     }
+}
+
+fn grant(value: &Value<'_>) -> Result<Grant, Wrong> {
+    let text = value.text()?;
+    Grant::parse(&text).ok_or_else(|| value.unknown(&text, Grant::FORMS))
 }
 
 /// The plugin's own settings. The guest gets texts; numbers and booleans may be written

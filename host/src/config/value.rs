@@ -95,14 +95,19 @@ impl<'a> Value<'a> {
             return Ok(*choice);
         }
         let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-        let hint = match nearest(&text, words.iter().copied()) {
+        Err(self.unknown(&text, &words))
+    }
+
+    /// The text is none of those that there are.
+    pub fn unknown(&self, text: &str, known: &[&str]) -> Wrong {
+        let hint = match nearest(text, known.iter().copied()) {
             Some(near) => format!("did you mean {near:?}? "),
             None => String::new(),
         };
-        Err(Wrong::new(
+        Wrong::new(
             format!("is {text:?}, which does not exist"),
-            format!("{hint}known: {}", quoted_list(&words)),
-        ))
+            format!("{hint}known: {}", quoted_list(known)),
+        )
     }
 
     /// The values of a list.

@@ -13,17 +13,17 @@ use super::bindings::hookcast::plugin::types as wit;
 use super::deadline::{WallReached, within};
 use super::error::HookError;
 use super::generation::Generation;
-use super::hook::Hook;
 use super::instance::Guest;
 use super::state::{ActiveCall, State};
 use super::surroundings::Surroundings;
 use crate::effects::Effects;
 use crate::id::ConnectionId;
 
-mod answer;
+mod input;
+mod output;
 
-use answer::Returned;
-pub use answer::{Acceptance, Arg, Cause, Refusal, User};
+pub use input::{Arg, Cause, Input};
+pub use output::{Acceptance, Output, Refusal, User};
 
 /// What caused a call, the same for all hooks of one message.
 #[derive(Clone)]
@@ -43,30 +43,20 @@ pub struct CallContext {
     pub surroundings: Arc<dyn Surroundings>,
 }
 
-/// Answer of a hook whose rejection closes or refuses something: the plugin's own word
-/// inside, a failure outside.
-type Verdict<T, E> = Result<Result<T, E>, HookError>;
-
 /// Hooks, each as in `wit/hooks.wit`. A hook that is not active changes nothing: it
 /// answers none, or accepts. Effects are appended only when the answer is ok.
 impl Generation {
-    /// Who may connect.
+    /// Who may connect: the plugin's own word inside, a failure outside.
     pub async fn connect(
         &self,
         cx: &CallContext,
         effects: &mut Effects,
-    ) -> Verdict<Acceptance, Refusal> {
-        let hook = Hook::Connect;
-        if !self.has(hook) {
-            return Ok(Ok(Acceptance::default()));
-        }
-        self.call(hook, cx, effects, async |store, guest, call| {
-            match &guest.connect {
-                Some(guest) => guest.call_connect(store, call).await,
-                None => Ok(Ok(Acceptance::default())),
-            }
+    ) -> Result<Result<Acceptance, Refusal>, HookError> {
+        Ok(match self.run(cx, &Input::Connect, effects).await? {
+            Output::Accepted(acceptance) => Ok(acceptance),
+            Output::Refused(refusal) => Err(refusal),
+            _ => Ok(Acceptance::default()),
         })
-        .await
     }
 
     /// The filter args of a subscription; none leaves the client's.
@@ -76,18 +66,11 @@ impl Generation {
         args: &[Arg],
         effects: &mut Effects,
     ) -> Result<Option<Vec<Arg>>, HookError> {
-        let hook = Hook::Open;
-        if !self.has(hook) {
-            return Ok(None);
-        }
-        let args: Vec<&Arg> = args.iter().collect();
-        let verdict = self.call(hook, cx, effects, async |store, guest, call| {
-            match &guest.open {
-                Some(guest) => guest.call_open(store, call, &args).await,
-                None => Ok(Ok(None)),
-            }
-        });
-        self.accepted(verdict.await?)
+        let args = args.to_vec();
+        Ok(match self.run(cx, &Input::Open { args }, effects).await? {
+            Output::Args(args) => args,
+            _ => None,
+        })
     }
 
     /// The message with its defaults; none leaves it as it is.
@@ -97,18 +80,8 @@ impl Generation {
         message: &str,
         effects: &mut Effects,
     ) -> Result<Option<String>, HookError> {
-        let hook = Hook::Defaults;
-        if !self.has(hook) {
-            return Ok(None);
-        }
         let message = message.to_owned();
-        let verdict = self.call(hook, cx, effects, async |store, guest, call| {
-            match &guest.defaults {
-                Some(guest) => guest.call_defaults(store, call, &message).await,
-                None => Ok(Ok(None)),
-            }
-        });
-        self.accepted(verdict.await?)
+        self.message(cx, Input::Defaults { message }, effects).await
     }
 
     /// The message as it is to be stored; none leaves it as it is.
@@ -118,18 +91,8 @@ impl Generation {
         message: &str,
         effects: &mut Effects,
     ) -> Result<Option<String>, HookError> {
-        let hook = Hook::Prepare;
-        if !self.has(hook) {
-            return Ok(None);
-        }
         let message = message.to_owned();
-        let verdict = self.call(hook, cx, effects, async |store, guest, call| {
-            match &guest.prepare {
-                Some(guest) => guest.call_prepare(store, call, &message).await,
-                None => Ok(Ok(None)),
-            }
-        });
-        self.accepted(verdict.await?)
+        self.message(cx, Input::Prepare { message }, effects).await
     }
 
     /// The message as it is to be broadcast; none leaves it as it is. `row` is none for
@@ -142,26 +105,12 @@ impl Generation {
         old: Option<&str>,
         effects: &mut Effects,
     ) -> Result<Option<String>, HookError> {
-        let hook = Hook::Modify;
-        if !self.has(hook) {
-            return Ok(None);
-        }
-        let (message, row, old) = (
-            message.to_owned(),
-            row.map(str::to_owned),
-            old.map(str::to_owned),
-        );
-        let verdict = self.call(hook, cx, effects, async |store, guest, call| {
-            match &guest.modify {
-                Some(guest) => {
-                    guest
-                        .call_modify(store, call, &message, row.as_ref(), old.as_ref())
-                        .await
-                }
-                None => Ok(Ok(None)),
-            }
-        });
-        self.accepted(verdict.await?)
+        let input = Input::Modify {
+            message: message.to_owned(),
+            row: row.map(str::to_owned),
+            old: old.map(str::to_owned),
+        };
+        self.message(cx, input, effects).await
     }
 
     /// The answer to a typed message. Only for types that [`Generation::handler`] knows;
@@ -173,18 +122,14 @@ impl Generation {
         message: &str,
         effects: &mut Effects,
     ) -> Result<Option<String>, HookError> {
-        let hook = Hook::Handlers;
-        if !self.has(hook) || self.handler(message_type).is_none() {
+        if self.handler(message_type).is_none() {
             return Ok(None);
         }
-        let message = message.to_owned();
-        let verdict = self.call(hook, cx, effects, async |store, guest, call| {
-            match &guest.handlers {
-                Some(guest) => guest.call_handle(store, call, message_type, &message).await,
-                None => Ok(Ok(None)),
-            }
-        });
-        self.accepted(verdict.await?)
+        let input = Input::Handlers {
+            message_type: message_type.to_owned(),
+            message: message.to_owned(),
+        };
+        self.message(cx, input, effects).await
     }
 
     /// Tells the plugin that the connection is gone.
@@ -194,40 +139,50 @@ impl Generation {
         cause: &Cause,
         effects: &mut Effects,
     ) -> Result<(), HookError> {
-        let hook = Hook::Close;
-        if !self.has(hook) {
-            return Ok(());
-        }
-        let verdict = self.call(hook, cx, effects, async |store, guest, call| {
-            match &guest.close {
-                Some(guest) => guest.call_close(store, call, cause.lower()).await.map(Ok),
-                None => Ok(Ok(())),
-            }
-        });
-        self.accepted(verdict.await?)
+        let cause = cause.clone();
+        self.run(cx, &Input::Close { cause }, effects)
+            .await
+            .map(drop)
     }
 
-    /// Turns the plugin's rejection into the host's.
-    fn accepted<T>(&self, verdict: Result<T, wit::Rejection>) -> Result<T, HookError> {
-        verdict.map_err(|rejection| HookError::Rejected(answer::rejection(rejection)))
+    /// A hook that returns a message, or none for the one it got.
+    async fn message(
+        &self,
+        cx: &CallContext,
+        input: Input,
+        effects: &mut Effects,
+    ) -> Result<Option<String>, HookError> {
+        Ok(match self.run(cx, &input, effects).await? {
+            Output::Message(message) => message,
+            _ => None,
+        })
+    }
+
+    /// Calls whichever hook the input is for. A rejection is an error here; a refused
+    /// connection is an output.
+    pub async fn run(
+        &self,
+        cx: &CallContext,
+        input: &Input,
+        effects: &mut Effects,
+    ) -> Result<Output, HookError> {
+        if !self.has(input.hook()) {
+            return Ok(Output::Unchanged);
+        }
+        match self.call(cx, input, effects).await? {
+            Output::Rejected(rejection) => Err(HookError::Rejected(rejection)),
+            output => Ok(output),
+        }
     }
 
     /// Calls a guest and counts how it went.
-    async fn call<T, E>(
+    async fn call(
         &self,
-        hook: Hook,
         cx: &CallContext,
+        input: &Input,
         effects: &mut Effects,
-        guest: impl AsyncFnOnce(
-            &mut Store<State>,
-            &Guest,
-            wit::Call<'_>,
-        ) -> wasmtime::Result<Result<T, E>>,
-    ) -> Verdict<T, E>
-    where
-        T: Returned,
-        E: Returned,
-    {
+    ) -> Result<Output, HookError> {
+        let hook = input.hook();
         let limits = &self.pool.settings().limits;
         let mut lease = self.pool.lend(hook, &cx.endpoint).await?;
         let instance = &mut lease.instance;
@@ -251,21 +206,22 @@ impl Generation {
             queued: cx.queued,
         };
 
-        let answer = guest(store, &instance.guest, call);
+        let answer = invoke(store, &instance.guest, call, input);
         let answer = within(&clock, limits.hook, limits.wall, answer).await;
         let took = clock.took();
         let state = instance.store.data_mut();
         let asked = state.end();
         let error = match answer {
-            Ok(Ok(verdict)) => match answer::problem(&verdict, limits.output) {
+            Ok(Ok(output)) => match output.problem(limits.output) {
                 None => {
-                    if verdict.is_ok() {
+                    let said_no = output.says_no();
+                    if !said_no {
                         effects.0.append(&mut state.effects);
                     }
                     state.effects.clear();
                     lease.give_back();
-                    self.statistics.returned(hook, took, verdict.is_err());
-                    return Ok(verdict);
+                    self.statistics.returned(hook, took, said_no);
+                    return Ok(output);
                 }
                 Some(problem) => HookError::BadOutput {
                     place: Box::new(self.pool.place(hook)),
@@ -284,6 +240,62 @@ impl Generation {
             self.statistics.failed(hook, took, kind);
         }
         Err(error)
+    }
+}
+
+/// Runs the guest's export. One that is not there changes nothing.
+async fn invoke(
+    store: &mut Store<State>,
+    guest: &Guest,
+    call: wit::Call<'_>,
+    input: &Input,
+) -> wasmtime::Result<Output> {
+    let unchanged = Ok(Output::Unchanged);
+    match input {
+        Input::Connect => match &guest.connect {
+            Some(guest) => Ok(guest.call_connect(store, call).await?.into()),
+            None => unchanged,
+        },
+        Input::Open { args } => match &guest.open {
+            Some(guest) => {
+                let args: Vec<&Arg> = args.iter().collect();
+                Ok(guest.call_open(store, call, &args).await?.into())
+            }
+            None => unchanged,
+        },
+        Input::Defaults { message } => match &guest.defaults {
+            Some(guest) => Ok(guest.call_defaults(store, call, message).await?.into()),
+            None => unchanged,
+        },
+        Input::Prepare { message } => match &guest.prepare {
+            Some(guest) => Ok(guest.call_prepare(store, call, message).await?.into()),
+            None => unchanged,
+        },
+        Input::Modify { message, row, old } => match &guest.modify {
+            Some(guest) => {
+                let (row, old) = (row.as_ref(), old.as_ref());
+                let modified = guest.call_modify(store, call, message, row, old).await?;
+                Ok(modified.into())
+            }
+            None => unchanged,
+        },
+        Input::Handlers {
+            message_type,
+            message,
+        } => match &guest.handlers {
+            Some(guest) => {
+                let answer = guest.call_handle(store, call, message_type, message);
+                Ok(answer.await?.into())
+            }
+            None => unchanged,
+        },
+        Input::Close { cause } => match &guest.close {
+            Some(guest) => {
+                guest.call_close(store, call, cause.lower()).await?;
+                unchanged
+            }
+            None => unchanged,
+        },
     }
 }
 

@@ -13,7 +13,8 @@ use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 
 use super::bindings::{hookcast::plugin, wasi};
-use super::settings::{Grant, PluginSettings};
+use super::grant::Grant;
+use super::settings::PluginSettings;
 use super::state::State;
 use super::surroundings::HostError;
 
@@ -70,7 +71,7 @@ pub const ROWS: &str = "hookcast:plugin/rows";
 
 /// Whether these settings grant anything of `rows`.
 pub fn rows_granted(settings: &PluginSettings) -> bool {
-    settings.granted(Grant::RowsRead) || settings.granted(Grant::RowsWrite)
+    settings.granted(&Grant::RowsRead) || settings.granted(&Grant::RowsWrite)
 }
 
 /// A linker with what the settings grant and nothing else.

@@ -147,7 +147,7 @@ fn offered_version(interface: &str) -> &'static str {
     match interface {
         "wasi:logging/logging" => "0.1.0-draft",
         "wasi:config/store" => "0.2.0-rc.1",
-        _ if interface.starts_with("hookcast:") => "0.1.0",
+        _ if interface.starts_with("hookcast:") => "0.1.1",
         _ => "0.2",
     }
 }
@@ -217,7 +217,7 @@ pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::settings::Grant;
+    use crate::plugin::grant::Grant;
 
     #[test]
     fn imports_are_granted_or_refused_with_a_remedy() {
@@ -234,7 +234,7 @@ mod tests {
         }
         for (refused, says) in [
             ("hookcast:plugin/rows@0.1.0", "grants` of [plugins.p]"),
-            ("hookcast:plugin/messaging@0.2.0", "offers version 0.1.0"),
+            ("hookcast:plugin/messaging@0.2.0", "offers version 0.1.1"),
             ("hookcast:plugin/magic@0.1.0", "no such host function"),
             ("wasi:io/streams@0.3.0", "offers version 0.2"),
             ("wasi:logging/logging@0.1.0", "0.1.0-draft"),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::grant::Grant;
+
 /// Settings of one plugin.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PluginSettings {
@@ -18,29 +20,8 @@ pub struct PluginSettings {
 }
 
 impl PluginSettings {
-    pub fn granted(&self, grant: Grant) -> bool {
-        self.grants.contains(&grant)
-    }
-}
-
-/// A capability given by the operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Grant {
-    /// `rows.select` on the endpoint's table.
-    #[serde(rename = "rows:read")]
-    RowsRead,
-    /// `rows.insert`, `rows.update` and `rows.delete` on the endpoint's table.
-    #[serde(rename = "rows:write")]
-    RowsWrite,
-}
-
-impl Grant {
-    /// As written in the config.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RowsRead => "rows:read",
-            Self::RowsWrite => "rows:write",
-        }
+    pub fn granted(&self, grant: &Grant) -> bool {
+        self.grants.contains(grant)
     }
 }
 

@@ -7,6 +7,7 @@ use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::deadline::RunClock;
+use super::grant::Grant;
 use super::log::{Captured, PluginLog};
 use super::settings::{Limits, PluginSettings};
 use super::surroundings::{HostError, Surroundings};
@@ -114,17 +115,37 @@ impl State {
         })
     }
 
+    /// An error that says what to do unless the operator gave this grant. Host functions
+    /// check at each call: drop-in scripts import everything.
+    pub fn need(&self, grant: &Grant) -> Result<(), HostError> {
+        if self.settings.granted(grant) {
+            return Ok(());
+        }
+        let (grant, plugin) = (grant.name(), self.log.plugin());
+        let message =
+            format!("needs the grant \"{grant}\": add it to `grants` of [plugins.{plugin}]");
+        Err(HostError::new("denied", message))
+    }
+
+    /// The error of a host function that would go past a limit. `limit` is the key in
+    /// `[plugins.NAME.limits]`; every such error is made here, so that they are counted
+    /// in one place.
+    pub fn over(&self, limit: &'static str, message: impl Into<String>) -> HostError {
+        tracing::debug!(plugin = %self.log.plugin(), limit, "a host function refused");
+        HostError::new("limit", message)
+    }
+
     /// Buffers an effect. `bytes` is what its texts hold.
     pub fn push(&mut self, bytes: usize, effect: Effect) -> Result<(), HostError> {
         let call = self.active()?;
         if call.room == 0 {
             let limit = Effects::LIMIT;
             let message = format!("a message may have {limit} effects; send fewer, or to a group");
-            return Err(HostError::new("limit", message));
+            return Err(self.over("effects", message));
         }
         let Some(left) = call.bytes.checked_sub(bytes) else {
             let message = format!("the effects of a call may hold {EFFECT_BYTES} bytes; send less");
-            return Err(HostError::new("limit", message));
+            return Err(self.over("effect_bytes", message));
         };
         call.room -= 1;
         call.bytes = left;

@@ -89,7 +89,7 @@ impl State {
                 "the message has {} bytes; `limits.output` is {limit}",
                 json.len()
             );
-            return Err(HostError::new("limit", message));
+            return Err(self.over("output", message));
         }
         match serde_json::from_str::<IgnoredAny>(&json) {
             Ok(_) => Ok(json),

@@ -10,7 +10,7 @@ use super::messaging::invalid;
 use crate::effects::Effect;
 use crate::plugin::bindings::hookcast::plugin::rows;
 use crate::plugin::bindings::hookcast::plugin::types::Arg;
-use crate::plugin::settings::Grant;
+use crate::plugin::grant::Grant;
 use crate::plugin::state::State;
 use crate::plugin::surroundings::{HostError, Surroundings};
 
@@ -19,7 +19,7 @@ const ROWS: usize = 1_000;
 
 impl rows::Host for State {
     async fn select(&mut self, filter: Vec<Arg>, limit: u32) -> Answer<Vec<String>> {
-        let around = self.table(Grant::RowsRead)?;
+        let around = self.table(&Grant::RowsRead)?;
         let filter = filter
             .into_iter()
             .map(|arg| (arg.key, arg.values))
@@ -29,7 +29,7 @@ impl rows::Host for State {
     }
 
     async fn insert(&mut self, row: String) -> Answer<String> {
-        let around = self.table(Grant::RowsWrite)?;
+        let around = self.table(&Grant::RowsWrite)?;
         let bytes = row.len();
         let (id, write) = around.insert(self.row(&row)?).await?;
         self.push(bytes, Effect::Write(write))?;
@@ -37,14 +37,14 @@ impl rows::Host for State {
     }
 
     async fn update(&mut self, row: String) -> Answer<()> {
-        let around = self.table(Grant::RowsWrite)?;
+        let around = self.table(&Grant::RowsWrite)?;
         let bytes = row.len();
         let write = around.update(self.row(&row)?).await?;
         Ok(self.push(bytes, Effect::Write(write))?)
     }
 
     async fn delete(&mut self, id: String) -> Answer<()> {
-        let around = self.table(Grant::RowsWrite)?;
+        let around = self.table(&Grant::RowsWrite)?;
         let bytes = id.len();
         let write = around.delete(id).await?;
         Ok(self.push(bytes, Effect::Write(write))?)
@@ -52,13 +52,8 @@ impl rows::Host for State {
 }
 
 impl State {
-    fn table(&mut self, grant: Grant) -> Result<Arc<dyn Surroundings>, HostError> {
-        if !self.settings.granted(grant) {
-            let (grant, plugin) = (grant.name(), self.log.plugin());
-            let message =
-                format!("needs the grant \"{grant}\": add it to `grants` of [plugins.{plugin}]");
-            return Err(HostError::new("denied", message));
-        }
+    fn table(&mut self, grant: &Grant) -> Result<Arc<dyn Surroundings>, HostError> {
+        self.need(grant)?;
         Ok(Arc::clone(&self.active()?.surroundings))
     }
 
@@ -69,7 +64,7 @@ impl State {
                 "the row has {} bytes; `limits.output` is {limit}",
                 json.len()
             );
-            return Err(HostError::new("limit", message));
+            return Err(self.over("output", message));
         }
         serde_json::from_str(json)
             .map_err(|error| invalid(format!("the row is no JSON object: {error}")))

@@ -6,9 +6,10 @@ use time::format_description::well_known::Rfc3339;
 
 use super::slot::Slot;
 use crate::plugin::generation::{Generation, Handler};
+use crate::plugin::grant::Grant;
 use crate::plugin::hook::Hook;
 use crate::plugin::load::{LoadError, LoadReport};
-use crate::plugin::settings::{Grant, Isolation};
+use crate::plugin::settings::Isolation;
 use crate::plugin::statistics::HookFigures;
 
 /// One plugin.
