@@ -34,6 +34,7 @@ mod message_ids;
 mod messaging;
 mod plugins_admin;
 mod plugins_refused;
+mod python_plugin;
 mod reload_under_load;
 mod resume;
 mod retention;

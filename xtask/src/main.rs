@@ -9,6 +9,7 @@ mod demo;
 mod guests;
 mod plugins;
 mod process;
+mod python;
 mod released;
 mod summary;
 mod test;
