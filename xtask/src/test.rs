@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::plugins::Built;
 use crate::summary::Summary;
-use crate::{browser, guests, plugins, process, workspace};
+use crate::{browser, guests, javascript, plugins, process, workspace};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -20,6 +20,10 @@ pub struct Args {
 
 pub fn run(args: &Args) -> ExitCode {
     let mut summary = Summary::default();
+    match javascript::ensure() {
+        None => {}
+        Some(why) => summary.skip("plugins in JavaScript", &why),
+    }
     if !build_guests(&mut summary) {
         return summary.finish();
     }

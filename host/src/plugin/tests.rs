@@ -6,5 +6,6 @@ mod effects;
 mod hostile;
 mod loading;
 mod reload;
+mod scripts;
 mod speed;
 mod support;
