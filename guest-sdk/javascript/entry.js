@@ -104,7 +104,11 @@ function rejection(error) {
 }
 
 function refusal(error) {
-  if (error instanceof Refuse) return { status: error.status, reason: error.message };
+  if (error instanceof Refuse) {
+    // What is no HTTP status is the host's to refuse; it only has to fit.
+    const status = Number.isInteger(error.status) ? Math.min(Math.max(error.status, 0), 999) : 0;
+    return { status, reason: error.message };
+  }
   if (error instanceof Reject) return { status: 403, reason: error.message };
   return failed(error);
 }
@@ -158,12 +162,21 @@ export const connect = {
       if (typeof accepted !== "object" || typeof accepted.then === "function") {
         wrong("connect", accepted);
       }
-      const user = accepted.user ?? null;
+      const { user = null, groups = [], metadata, clientId = null } = accepted;
+      if (user !== null && typeof user.id !== "string") {
+        fail("`connect` returned a `user` whose `id` is no text");
+      }
+      if (!Array.isArray(groups) || groups.some((group) => typeof group !== "string")) {
+        fail("`connect` returned `groups` that are no array of texts");
+      }
+      if (clientId !== null && typeof clientId !== "string") {
+        fail("`connect` returned a `clientId` that is no text");
+      }
       return {
-        user: user && { id: String(user.id), claims: json(user.claims) },
-        groups: accepted.groups ?? [],
-        metadata: json(accepted.metadata),
-        clientId: accepted.clientId ?? null,
+        user: user && { id: user.id, claims: json(user.claims) },
+        groups,
+        metadata: json(metadata),
+        clientId,
       };
     } catch (error) {
       throw refusal(error);

@@ -58,6 +58,19 @@ function text(value) {
   return json;
 }
 
+/** An id or a name, which may be a number. */
+function word(what, value) {
+  if (typeof value === "string") return value;
+  if (typeof value === "number") return String(value);
+  throw new TypeError(`the ${what} must be a text, not ${typeof value}`);
+}
+
+/** A whole number that is not negative; the host says how large it may be. */
+function count(what, value) {
+  if (Number.isInteger(value) && value >= 0) return value;
+  throw new TypeError(`the ${what} must be a whole number, not ${value}`);
+}
+
 function parsed(json) {
   return json === null ? null : JSON.parse(json);
 }
@@ -82,30 +95,37 @@ export function argsToHost(args) {
 export const messaging = Object.freeze({
   reply: (message) => ask(messagingHost.reply, text(message)),
   toConnection: (connection, message) =>
-    ask(messagingHost.toConnection, connection, text(message)),
-  toUser: (user, message) => ask(messagingHost.toUser, user, text(message)),
-  toGroup: (group, message, options) =>
-    ask(messagingHost.toGroup, group, text(message), options?.excludeSender === true),
+    ask(messagingHost.toConnection, word("connection", connection), text(message)),
+  toUser: (user, message) => ask(messagingHost.toUser, word("user", user), text(message)),
+  toGroup: (group, message, options) => {
+    const excludeSender = options?.excludeSender === true;
+    ask(messagingHost.toGroup, word("group", group), text(message), excludeSender);
+  },
   broadcast: (message, options) =>
     ask(messagingHost.broadcast, text(message), options?.excludeSender === true),
-  close: (connection, code = 1000, reason = "") =>
-    ask(messagingHost.close, connection, code, reason),
+  close: (connection, code = 1000, reason = "") => {
+    const small = Math.min(count("code", code), 0xffff);
+    ask(messagingHost.close, word("connection", connection), small, word("reason", reason));
+  },
 });
 
 export const groups = Object.freeze({
-  join: (connection, group) => ask(groupsHost.join, connection, group),
-  leave: (connection, group) => ask(groupsHost.leave, connection, group),
-  move: (connection, group) => ask(groupsHost.move, connection, group),
-  members: (group) => ask(groupsHost.members, group),
-  count: (group) => ask(groupsHost.count, group),
+  join: (connection, group) =>
+    ask(groupsHost.join, word("connection", connection), word("group", group)),
+  leave: (connection, group) =>
+    ask(groupsHost.leave, word("connection", connection), word("group", group)),
+  move: (connection, group) =>
+    ask(groupsHost.move, word("connection", connection), word("group", group)),
+  members: (group) => ask(groupsHost.members, word("group", group)),
+  count: (group) => ask(groupsHost.count, word("group", group)),
 });
 
 export const rows = Object.freeze({
   select: (filter = {}, limit = 1_000) =>
-    ask(rowsHost.select, argsToHost(filter), limit).map((row) => JSON.parse(row)),
+    ask(rowsHost.select, argsToHost(filter), Math.min(count("limit", limit), 1_000)).map(parsed),
   insert: (row) => ask(rowsHost.insert, text(row)),
   update: (row) => ask(rowsHost.update, text(row)),
-  delete: (id) => ask(rowsHost.delete, id),
+  delete: (id) => ask(rowsHost.delete, word("id", id)),
 });
 
 export const context = Object.freeze({
@@ -119,7 +139,7 @@ export const context = Object.freeze({
 });
 
 export const config = Object.freeze({
-  get: (key) => ask(configHost.get, key),
+  get: (key) => ask(configHost.get, word("key", key)),
   getAll: () => Object.fromEntries(ask(configHost.getAll)),
 });
 

@@ -77,7 +77,7 @@ async fn what_is_no_plugin_is_refused_at_its_step_with_a_remedy() {
         ),
         (
             "text",
-            b"hello".to_vec(),
+            b"hell\xff".to_vec(),
             usual(),
             Step::Format,
             "wasm32-wasip2",
