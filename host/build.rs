@@ -3,14 +3,16 @@
 
 use std::path::Path;
 
-/// Watched as a folder: of a file that is missing cargo would think that it changes with
-/// every build.
 const FOLDER: &str = "../guest-sdk/javascript";
 
 fn main() {
-    println!("cargo::rerun-if-changed={FOLDER}");
     println!("cargo::rustc-check-cfg=cfg(javascript_runtime)");
-    if Path::new(FOLDER).join("runtime.wasm").is_file() {
+    let runtime = Path::new(FOLDER).join("runtime.wasm");
+    if runtime.is_file() {
+        println!("cargo::rerun-if-changed={}", runtime.display());
         println!("cargo::rustc-cfg=javascript_runtime");
+    } else {
+        // A missing file counts as changed with every build; its folder does not.
+        println!("cargo::rerun-if-changed={FOLDER}");
     }
 }

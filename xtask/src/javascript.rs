@@ -15,6 +15,8 @@ use wit_parser::Resolve;
 
 use crate::{process, wasm, workspace};
 
+pub mod types;
+
 /// The crate that has the runtime, as in guest-sdk/javascript/fetch/Cargo.toml.
 const CRATE: &str = "componentize-qjs";
 /// Its build without component-model-async, which the host does not run.

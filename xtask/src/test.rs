@@ -30,6 +30,7 @@ pub fn run(args: &Args) -> ExitCode {
     workspace_tests(args, &mut summary);
     if args.filter.is_none() {
         summary.run("tests of the plugins", plugin_tests);
+        javascript::types::test(&mut summary);
         if !args.fast {
             browser::test(&mut summary);
         }
