@@ -30,6 +30,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use crate::plugin::files_of;
+
 pub use admin::{AdminConfig, Secret};
 pub use endpoint::{Dialect, Durability, EndpointConfig, History};
 pub use engine::EngineConfig;
@@ -122,12 +124,13 @@ impl Config {
     /// What is no error but hardly meant, as `file:line:column: what; remedy`.
     pub fn warnings(&self) -> Vec<String> {
         let unread = self.plugins.by_name.keys();
-        let unread = unread.filter(|name| !self.plugins.file(name).is_file());
+        let unread = unread.filter(|name| files_of(&self.plugins.dir, name).is_empty());
         let warning = |name: &String| {
             let key = format!("plugins.{name}");
-            let file = self.plugins.file(name);
+            let file = self.plugins.dir.join(format!("{name}.wasm"));
             format!(
-                "{}: `{key}` has settings, but there is no {}; check the name, or add the plugin",
+                "{}: `{key}` has settings, but there is no {} (or {name}.js); check the name, or \
+                 add the plugin",
                 self.place(&key),
                 file.display()
             )

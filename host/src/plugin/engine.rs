@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmBacktraceDetails};
 
@@ -62,6 +62,8 @@ pub struct Engine {
     slots: Arc<Semaphore>,
     ticker: Arc<Ticker>,
     turns: Turns,
+    /// What runs scripts, compiled when the first one is loaded.
+    scripts: Arc<OnceCell<Component>>,
 }
 
 impl Engine {
@@ -79,6 +81,7 @@ impl Engine {
             settings: Arc::new(settings),
             ticker: Arc::new(ticker),
             turns: Turns::new(),
+            scripts: Arc::default(),
         })
     }
 
@@ -88,6 +91,11 @@ impl Engine {
 
     pub(super) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.wasmtime
+    }
+
+    /// The place of the compiled runtime of scripts.
+    pub(super) fn scripts(&self) -> &OnceCell<Component> {
+        &self.scripts
     }
 
     /// What guests that run long share.

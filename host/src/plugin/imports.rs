@@ -4,6 +4,8 @@
 //! does not define, no guest can reach. [`offered`] is the same list by name, for
 //! errors at load.
 
+use std::sync::Arc;
+
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
@@ -14,6 +16,7 @@ use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 
 use super::bindings::{hookcast::plugin, wasi};
 use super::grant::Grant;
+use super::script::{self, Script};
 use super::settings::PluginSettings;
 use super::state::State;
 use super::surroundings::HostError;
@@ -74,10 +77,12 @@ pub fn rows_granted(settings: &PluginSettings) -> bool {
     settings.granted(&Grant::RowsRead) || settings.granted(&Grant::RowsWrite)
 }
 
-/// A linker with what the settings grant and nothing else.
+/// A linker with what the settings grant and nothing else. For a script it has all that
+/// the runtime imports: there each function checks its grant when it is called.
 pub fn linker(
     engine: &wasmtime::Engine,
     settings: &PluginSettings,
+    script: Option<&Arc<Script>>,
 ) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasi(&mut linker)?;
@@ -88,8 +93,11 @@ pub fn linker(
     plugin::groups::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     wasi::logging::logging::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     wasi::config::store::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    if rows_granted(settings) {
+    if script.is_some() || rows_granted(settings) {
         plugin::rows::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    }
+    if let Some(script) = script {
+        script::add_to_linker(l, script)?;
     }
     Ok(linker)
 }

@@ -11,7 +11,7 @@ const PACKAGE: &str = "hookcast:plugin/";
 const VERSION: &str = "0.1";
 
 /// The outside of a component.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Outside {
     /// Names of imports, in the component's order.
     pub imports: Vec<String>,
@@ -26,8 +26,8 @@ pub struct Outside {
 pub fn to_component(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     if bytes.get(..4) != Some(b"\0asm") {
         return Err(
-            "the file is no WebAssembly (it does not begin with `\\0asm`); upload the \
-                    .wasm that `cargo build --target wasm32-wasip2` makes"
+            "the file is no WebAssembly (it does not begin with `\\0asm`); upload the .wasm \
+             that `cargo build --target wasm32-wasip2` makes, or a script in JavaScript"
                 .into(),
         );
     }
