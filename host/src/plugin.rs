@@ -25,7 +25,9 @@ mod log;
 mod permits;
 mod pool;
 mod registry;
+mod script;
 mod settings;
+mod source;
 mod state;
 mod statistics;
 mod surroundings;
@@ -45,6 +47,7 @@ pub use registry::{
     Candidate, Changes, Failure, GenerationInfo, PluginHandle, PluginInfo, Plugins, RegistryError,
 };
 pub use settings::{Isolation, Limits, PluginSettings};
+pub use source::{ONE_FILE, file_of, files_of, plugin_of};
 pub use statistics::HookFigures;
 pub use surroundings::{HostError, Surroundings};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmBacktraceDetails};
 
@@ -17,9 +17,9 @@ const GUARD: u64 = 32 << 20;
 
 /// Tables that one instance may have. A Rust component has two.
 const TABLES_PER_INSTANCE: u32 = 8;
-/// Core modules instantiated for one component; the linking code of wit-component makes
-/// two or three of one.
-const CORE_INSTANCES_PER_INSTANCE: u32 = 16;
+/// Core modules instantiated for one component. The linking code of wit-component makes
+/// two or three of one; a Python component is about 40 shared libraries and shims.
+const CORE_INSTANCES_PER_INSTANCE: u32 = 64;
 /// Highest `limits.tables` of any plugin, in elements of one table.
 const TABLE_ELEMENTS: usize = 1_000_000;
 /// Highest `limits.memory` of any plugin, in bytes: all that 32 bits can address.
@@ -64,6 +64,8 @@ pub struct Engine {
     ticker: Arc<Ticker>,
     turns: Turns,
     books: Arc<Books>,
+    /// What runs scripts, compiled when the first one is loaded.
+    scripts: Arc<OnceCell<Component>>,
 }
 
 impl Engine {
@@ -82,6 +84,7 @@ impl Engine {
             ticker: Arc::new(ticker),
             turns: Turns::new(),
             books: Arc::default(),
+            scripts: Arc::default(),
         })
     }
 
@@ -96,6 +99,11 @@ impl Engine {
     /// What is kept of the plugins' logs.
     pub fn books(&self) -> &Books {
         &self.books
+    }
+
+    /// The place of the compiled runtime of scripts.
+    pub(super) fn scripts(&self) -> &OnceCell<Component> {
+        &self.scripts
     }
 
     /// What guests that run long share.

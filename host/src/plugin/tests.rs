@@ -6,5 +6,7 @@ mod effects;
 mod hostile;
 mod loading;
 mod reload;
+#[cfg(javascript_runtime)]
+mod scripts;
 mod speed;
 mod support;
