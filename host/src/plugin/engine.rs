@@ -6,6 +6,7 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmBacktraceDetails};
 
+use super::log::Books;
 use super::ticker::{Pulse, Ticker};
 use super::turns::Turns;
 
@@ -64,6 +65,7 @@ pub struct Engine {
     turns: Turns,
     /// What runs scripts, compiled when the first one is loaded.
     scripts: Arc<OnceCell<Component>>,
+    books: Arc<Books>,
 }
 
 impl Engine {
@@ -82,6 +84,7 @@ impl Engine {
             ticker: Arc::new(ticker),
             turns: Turns::new(),
             scripts: Arc::default(),
+            books: Arc::default(),
         })
     }
 
@@ -96,6 +99,11 @@ impl Engine {
     /// The place of the compiled runtime of scripts.
     pub(super) fn scripts(&self) -> &OnceCell<Component> {
         &self.scripts
+    }
+
+    /// What is kept of the plugins' logs.
+    pub fn books(&self) -> &Books {
+        &self.books
     }
 
     /// What guests that run long share.

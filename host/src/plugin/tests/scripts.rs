@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::json as object;
 
 use super::support::{Room, context, granted, json, limited, none, parse, row, try_load};
-use crate::effects::{Effect, Effects, GroupChange};
+use crate::effects::{Effect, Effects, GroupChange, Publication};
+use crate::log::Method;
 use crate::plugin::{Generation, Hook, HookError, Isolation, Limits, PluginSettings, Step};
 use crate::row::RowWrite;
 
@@ -341,6 +342,7 @@ async fn host_functions_take_and_give_objects() {
              messaging.toUser(7, { b: 2 });
              messaging.toGroup('red', { c: 3 }, { excludeSender: true });
              messaging.broadcast({ d: 4 });
+             messaging.publish(call.endpoint, 'PUT', { e: 5 });
              messaging.close(me, 4000, 'bye');
              groups.join(me, 'blue');
              groups.leave(me, 'blue');
@@ -417,6 +419,11 @@ async fn host_functions_take_and_give_objects() {
             json: text(r#"{"d":4}"#),
             exclude_sender: false,
         },
+        Effect::Publish(Publication {
+            endpoint: text("room"),
+            method: Method::Put,
+            message: [("e".to_owned(), object!(5))].into_iter().collect(),
+        }),
         Effect::Close {
             connection: me,
             code: 4000,
