@@ -14,6 +14,7 @@
 mod support;
 
 mod admin_listener;
+mod compiling;
 mod config_reload;
 mod conflicts;
 mod crash;
@@ -33,6 +34,7 @@ mod hostile;
 mod message_ids;
 mod messaging;
 mod plugins_admin;
+mod plugins_folder;
 mod plugins_refused;
 mod reload_under_load;
 mod resume;

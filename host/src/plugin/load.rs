@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use wasmtime::component::Component;
 
 use super::cache::{CompileCache, hex};
 use super::engine::Engine;
@@ -159,8 +158,10 @@ pub async fn load(
     )?;
     let exported = steps.end(Step::Exports, exports(&outside))?;
 
-    let compiled = compile(engine.clone(), cache, digest, component).await;
-    let (component, cached) = steps.end(Step::Compile, compiled)?;
+    let limits = &settings.limits;
+    let compiler = engine.compiler();
+    let compiled = compiler.component(engine.wasmtime(), cache, digest, component, limits);
+    let (component, cached) = steps.end(Step::Compile, compiled.await)?;
     steps.report.cached = cached;
     let linked = imports::linker(engine.wasmtime(), &settings).and_then(|linker| {
         let pre = linker.instantiate_pre(&component)?;
@@ -248,30 +249,6 @@ fn exports(outside: &inspect::Outside) -> Result<Vec<Hook>, String> {
         );
     }
     inspect::exported_hooks(outside)
-}
-
-async fn compile(
-    engine: Engine,
-    cache: Option<Arc<CompileCache>>,
-    digest: [u8; 32],
-    bytes: Vec<u8>,
-) -> Result<(Component, bool), String> {
-    let work = move || {
-        let engine = engine.wasmtime();
-        if let Some(component) = cache.as_ref().and_then(|cache| cache.load(engine, &digest)) {
-            return Ok((component, true));
-        }
-        let component =
-            Component::from_binary(engine, &bytes).map_err(|error| format!("{error:#}"))?;
-        if let Some(cache) = cache
-            && let Err(error) = cache.store(engine, &digest, &component)
-        {
-            tracing::warn!("compiled code of a plugin was not cached: {error}");
-        }
-        Ok((component, false))
-    };
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(format!("the compiler failed: {error}")))
 }
 
 fn mismatch(error: wasmtime::Error) -> String {

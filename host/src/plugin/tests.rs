@@ -2,9 +2,11 @@
 //! `cargo xtask guests`.
 
 mod calls;
+mod compile;
 mod effects;
 mod hostile;
 mod loading;
+mod malformed;
 mod reload;
 mod speed;
 mod support;
