@@ -64,19 +64,10 @@ async fn all_is_well(server: &TestServer) {
 }
 
 #[tokio::test]
-async fn a_component_that_takes_too_long_is_refused_while_others_are_served() {
+async fn a_component_that_takes_too_long_is_refused() {
     let server = setup("compile_time = \"5s\"").start().await;
-    let mut client = server.subscribe("/plain").await;
     let upload = server.api_with("PUT", "/api/plugins/versioned", bomb::of_time());
-    let serve = async {
-        let pid = compiler(&server).await;
-        for n in 0..20 {
-            client.acked(json!({"body": n})).await;
-            assert_eq!(client.recv().await["body"], n);
-        }
-        pid
-    };
-    let (answer, pid) = tokio::join!(upload, serve);
+    let (answer, pid) = tokio::join!(upload, compiler(&server));
     let message = refusal(&answer);
     for word in ["5s", "limits.compile_time", "raise the limit"] {
         assert!(message.contains(word), "{word}: {message}");
@@ -100,12 +91,23 @@ async fn a_component_that_takes_too_much_memory_is_refused() {
 }
 
 #[tokio::test]
-async fn a_compiler_that_is_killed_is_an_error() {
+async fn messages_are_served_while_a_plugin_compiles_and_a_killed_compiler_is_an_error() {
     let server = setup("compile_time = \"5m\"").start().await;
+    let mut plain = server.subscribe("/plain").await;
+    let mut chat = server.subscribe("/chat").await;
     let upload = server.api_with("PUT", "/api/plugins/versioned", bomb::of_time());
     let kill = async {
-        let pid = compiler(&server).await.to_string();
-        let killed = Command::new("kill").args(["-KILL", &pid]).status();
+        let pid = compiler(&server).await;
+        for n in 0..20 {
+            plain.acked(json!({"body": n})).await;
+            assert_eq!(plain.recv().await["body"], n);
+            chat.acked(json!({"body": "on"})).await;
+            assert_eq!(chat.recv().await["p"], "a");
+        }
+        // It has not ended meanwhile: what follows would not kill it.
+        let killed = Command::new("kill")
+            .args(["-KILL", &pid.to_string()])
+            .status();
         assert!(killed.is_ok_and(|status| status.success()));
     };
     let (answer, ()) = tokio::join!(upload, kill);

@@ -34,6 +34,7 @@ pub(super) fn run(args: Args) -> ExitCode {
             eprint!("{problem}");
             ExitCode::from(compile_exit::PROBLEM)
         }
+        Err(CompileFailure::OutOfMemory) => ExitCode::from(compile_exit::OUT_OF_MEMORY),
         Err(CompileFailure::OtherVersion(own)) => {
             eprint!("this executable compiles for {own}");
             ExitCode::from(compile_exit::OTHER_VERSION)

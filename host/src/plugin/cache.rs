@@ -4,6 +4,7 @@
 //! file would run code in the server. So the folder is private, and each file carries a
 //! MAC with a key of this host; one that does not match is compiled anew, never loaded.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -31,13 +32,13 @@ pub struct CompileCache {
 
 /// Machine code of a component, as wasmtime serialises it.
 #[derive(Debug)]
-pub struct MachineCode(Vec<u8>);
+pub struct MachineCode<'a>(Cow<'a, [u8]>);
 
-impl MachineCode {
+impl<'a> MachineCode<'a> {
     /// Takes what the compiler made, unchanged. Nothing else may be given to it: to load
     /// the code is to trust it.
-    pub(super) fn from_compiler(code: Vec<u8>) -> Self {
-        Self(code)
+    pub(super) fn from_compiler(code: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self(code.into())
     }
 
     /// The component, for an engine with the compiler's settings; wasmtime refuses others.
@@ -86,7 +87,7 @@ impl CompileCache {
         // `store` signs nothing but code from the compiler, and the key is one that only
         // this host's user can read. The bytes were read before they were checked, so
         // nobody can exchange them in between.
-        let loaded = MachineCode::from_compiler(compiled.to_vec()).load(engine);
+        let loaded = MachineCode::from_compiler(compiled).load(engine);
         match loaded {
             Ok(component) => Some(component),
             Err(error) => {
@@ -105,7 +106,7 @@ impl CompileCache {
         &self,
         engine: &wasmtime::Engine,
         digest: &[u8; 32],
-        MachineCode(code): &MachineCode,
+        MachineCode(code): &MachineCode<'_>,
     ) -> io::Result<()> {
         let name = file_name(engine, digest);
         let tag = self.mac(&name, code);

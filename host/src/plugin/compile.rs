@@ -100,7 +100,7 @@ impl Compiler {
         engine: &wasmtime::Engine,
         wasm: Vec<u8>,
         limits: &Limits,
-    ) -> Result<MachineCode, String> {
+    ) -> Result<MachineCode<'static>, String> {
         let bytes = match &self.0 {
             Place::ThisProcess => {
                 let engine = engine.clone();

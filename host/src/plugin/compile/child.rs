@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::confine::compiling_threads;
+use super::confine::free_processors;
 use crate::plugin::codegen;
 use crate::plugin::log::printable;
 use crate::plugin::settings::Limits;
@@ -31,13 +32,9 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// The code would not fit the server.
     pub const OTHER_VERSION: u8 = 3;
+    /// The limit of memory was reached.
+    pub const OUT_OF_MEMORY: u8 = 4;
 }
-
-/// Signals, by their numbers on every Unix: the one of `abort`, and that for too much
-/// processor time where it has one number.
-const ABORT: i32 = 6;
-const KILL: i32 = 9;
-const TOO_MUCH_TIME: i32 = 24;
 
 /// Child processes of one executable.
 #[derive(Debug)]
@@ -51,7 +48,7 @@ impl Children {
     pub fn new(program: PathBuf) -> Self {
         Self {
             program,
-            permits: Semaphore::new(compiling_threads()),
+            permits: Semaphore::new(free_processors()),
         }
     }
 
@@ -160,8 +157,10 @@ async fn say(mut pipe: impl AsyncRead + Unpin) -> Result<String, String> {
 /// What the end of the child means.
 fn verdict(status: ExitStatus, words: &str, limits: &Limits) -> Result<(), String> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
+    // What Rust says when it aborts for this reason.
     let out_of_memory = words.contains("memory allocation of");
-    match (code, status.signal()) {
+    let signal = status.signal().and_then(Signal::from_named_raw);
+    match (code, signal) {
         (Some(0), _) => Ok(()),
         (Some(exit::PROBLEM), _) => Err(printable(words)),
         (Some(exit::USAGE | exit::OTHER_VERSION), _) => Err(
@@ -169,13 +168,10 @@ fn verdict(status: ExitStatus, words: &str, limits: &Limits) -> Result<(), Strin
              the server"
                 .into(),
         ),
-        (_, Some(ABORT)) if out_of_memory => Err(format!(
-            "compiling it needs more than {} MiB of memory (`limits.compile_memory`); make the \
-             component smaller, or raise the limit",
-            limits.compile_memory >> 20
-        )),
-        (_, Some(TOO_MUCH_TIME)) => Err(too_long(limits.compile_time)),
-        (_, Some(KILL)) => Err(
+        (Some(exit::OUT_OF_MEMORY), _) => Err(too_large(limits.compile_memory)),
+        (_, Some(Signal::ABORT)) if out_of_memory => Err(too_large(limits.compile_memory)),
+        (_, Some(Signal::XCPU)) => Err(too_long(limits.compile_time)),
+        (_, Some(Signal::KILL)) => Err(
             "the compiler's process was killed (SIGKILL), by someone or because the machine ran \
              out of memory; try again, or find the reason in the kernel's log"
                 .into(),
@@ -188,6 +184,14 @@ fn verdict(status: ExitStatus, words: &str, limits: &Limits) -> Result<(), Strin
     }
 }
 
+fn too_large(limit: usize) -> String {
+    format!(
+        "compiling it needs more than {} MiB of memory (`limits.compile_memory`); make the \
+         component smaller, or raise the limit",
+        limit >> 20
+    )
+}
+
 fn too_long(limit: Duration) -> String {
     format!(
         "compiling it takes longer than {limit:?} (`limits.compile_time`); make the component smaller \
@@ -197,6 +201,8 @@ fn too_long(limit: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     /// What becomes of a child that is this shell script.
@@ -225,6 +231,7 @@ mod tests {
             ("echo no such type >&2; exit 1", "no such type"),
             ("exit 2", "restart the server"),
             ("exit 3", "restart the server"),
+            ("exit 4", "limits.compile_memory"),
             ("echo boom >&2; exit 101", "crashed (exit status: 101)"),
             ("echo boom >&2; exit 101", "boom"),
             ("kill -SEGV $$", "crashed (signal: 11"),
@@ -266,9 +273,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_is_not_there_is_named() {
-        let command = Command::new("/nowhere/hookcast");
-        let told = converse(command, &[], &patient()).await;
-        assert!(told.expect_err("none").contains("/nowhere/hookcast"));
+    async fn children_wait_for_each_other() {
+        let engine = wasmtime::Engine::new(&codegen::config()).expect("an engine");
+        let children = Children::new("/nowhere/hookcast".into());
+        let limits = patient();
+        let mut waiting = Box::pin(children.compile(&engine, &[], &limits));
+        let all = u32::try_from(free_processors()).expect("a few");
+        let others = children.permits.acquire_many(all).await.expect("all");
+        assert_eq!((&mut waiting).now_or_never(), None);
+        drop(others);
+        let told = waiting.await.expect_err("there is no such program");
+        assert!(told.contains("/nowhere/hookcast"), "{told}");
     }
 }

@@ -14,6 +14,9 @@ const DESCRIPTORS: u64 = 3;
 /// Compiling can wait for those who serve messages, but not as long as to miss its time.
 const NICENESS: i32 = 5;
 
+/// Bytes of memory that make one more thread worth its stack and what it works on.
+const MEMORY_PER_THREAD: u64 = 64 << 20;
+
 /// Limits this process for good: to so much memory in bytes, and to the processor time
 /// that all its threads can use in `time`.
 pub fn confine(time: Duration, memory: u64) -> io::Result<()> {
@@ -21,7 +24,8 @@ pub fn confine(time: Duration, memory: u64) -> io::Result<()> {
     // have it.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     nice(NICENESS)?;
-    let threads = compiling_threads();
+    let share = usize::try_from(memory / MEMORY_PER_THREAD).unwrap_or(usize::MAX);
+    let threads = free_processors().min(share).max(1);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()
@@ -45,8 +49,8 @@ pub fn confine(time: Duration, memory: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// One less than there are processors, so that one serves messages.
-pub fn compiling_threads() -> usize {
+/// One less than there are processors, so that one serves messages; at least 1.
+pub fn free_processors() -> usize {
     available_parallelism().map_or(1, |all| (all.get() - 1).max(1))
 }
 

@@ -22,6 +22,8 @@ pub struct Order {
 pub enum Failure {
     /// The component can't be compiled, or not here.
     Problem(String),
+    /// It takes more memory than it may.
+    OutOfMemory,
     /// The server is of another version than this executable, whose digest this is.
     OtherVersion(String),
 }
@@ -43,9 +45,13 @@ pub fn run(order: &Order) -> Result<(), Failure> {
     io::stdin()
         .read_to_end(&mut wasm)
         .map_err(|error| problem("can't read the component", &error))?;
-    let code = engine
-        .precompile_component(&wasm)
-        .map_err(|error| Failure::Problem(format!("{error:#}")))?;
+    let code = engine.precompile_component(&wasm).map_err(|error| {
+        match error.downcast_ref::<wasmtime::OutOfMemory>() {
+            // Most of the compiler does not notice, and aborts.
+            Some(_) => Failure::OutOfMemory,
+            None => Failure::Problem(format!("{error:#}")),
+        }
+    })?;
     let mut output = io::stdout().lock();
     let written = output.write_all(&code).and_then(|()| output.flush());
     written.map_err(|error| problem("can't hand over the code", &error))
