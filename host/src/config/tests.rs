@@ -275,6 +275,17 @@ fn settings_of_an_absent_plugin_are_a_warning() {
 }
 
 #[test]
+fn a_grant_for_no_endpoint_is_a_warning() {
+    let config = parsed("[plugins.chat]\ngrants = ['publish:x']\n[endpoints.chat]\npath = '/c'");
+    let warnings = config.warnings();
+    let told = "hookcast.toml:2:1: `publish:x` is granted, but there is no such endpoint";
+    assert!(
+        warnings.iter().any(|warning| warning.starts_with(told)),
+        "{warnings:?}"
+    );
+}
+
+#[test]
 fn tokens_do_not_reach_logs() {
     let config = parsed("[admin]\ntoken = 'sesame'\n[endpoints.chat]\npath = '/chat'");
     assert!(!format!("{config:?}").contains("sesame"));

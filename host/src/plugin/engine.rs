@@ -8,6 +8,7 @@ use wasmtime::{Config, Enabled, PoolingAllocationConfig};
 
 use super::codegen::{self, GUARD, RESERVATION};
 use super::compile::Compiler;
+use super::log::Books;
 use super::ticker::{Pulse, Ticker};
 use super::turns::Turns;
 
@@ -60,6 +61,7 @@ pub struct Engine {
     slots: Arc<Semaphore>,
     ticker: Arc<Ticker>,
     turns: Turns,
+    books: Arc<Books>,
 }
 
 impl Engine {
@@ -78,6 +80,7 @@ impl Engine {
             compiler,
             ticker: Arc::new(ticker),
             turns: Turns::new(),
+            books: Arc::default(),
         })
     }
 
@@ -91,6 +94,11 @@ impl Engine {
 
     pub(super) fn compiler(&self) -> &Compiler {
         &self.compiler
+    }
+
+    /// What is kept of the plugins' logs.
+    pub fn books(&self) -> &Books {
+        &self.books
     }
 
     /// What guests that run long share.

@@ -170,7 +170,6 @@ fn verdict(status: ExitStatus, words: &str, limits: &Limits) -> Result<(), Strin
         ),
         (Some(exit::OUT_OF_MEMORY), _) => Err(too_large(limits.compile_memory)),
         (_, Some(Signal::ABORT)) if out_of_memory => Err(too_large(limits.compile_memory)),
-        (_, Some(Signal::XCPU)) => Err(too_long(limits.compile_time)),
         (_, Some(Signal::KILL)) => Err(
             "the compiler's process was killed (SIGKILL), by someone or because the machine ran \
              out of memory; try again, or find the reason in the kernel's log"
@@ -236,7 +235,6 @@ mod tests {
             ("echo boom >&2; exit 101", "boom"),
             ("kill -SEGV $$", "crashed (signal: 11"),
             ("kill -KILL $$", "SIGKILL"),
-            ("kill -XCPU $$", "limits.compile_time"),
             (
                 "echo memory allocation of 8 bytes failed >&2; kill -ABRT $$",
                 "limits.compile_memory",
