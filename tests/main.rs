@@ -34,6 +34,7 @@ mod hooks_effects;
 mod hostile;
 mod message_ids;
 mod messaging;
+mod plugin_command;
 mod plugin_logs;
 mod plugins_admin;
 mod plugins_folder;

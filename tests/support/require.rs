@@ -1,5 +1,6 @@
 //! What a machine may lack: said aloud here, an error in CI.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// True if `missing` is none. Otherwise the test is to return at once: it counts as
@@ -10,6 +11,17 @@ pub fn or_skip(test: &str, missing: Option<String>) -> bool {
     assert!(!ci, "`{test}` can't run: {missing}");
     eprintln!("SKIPPED `{test}`: {missing}");
     false
+}
+
+/// What building a plugin in Rust needs: the compiler's target.
+pub fn wasm_target() -> Option<String> {
+    let mut command = Command::new("rustc");
+    let has = command
+        .args(["--print", "target-libdir", "--target", "wasm32-wasip2"])
+        .output();
+    let has =
+        has.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir());
+    (!has).then(|| "`rustup target add wasm32-wasip2`".to_owned())
 }
 
 /// That a program can be started.
