@@ -1,5 +1,7 @@
 //! What a machine may lack: said aloud here, an error in CI.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -10,7 +12,18 @@ pub fn or_skip(test: &str, missing: Option<String>) -> bool {
     let ci = std::env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false");
     assert!(!ci, "`{test}` can't run: {missing}");
     eprintln!("SKIPPED `{test}`: {missing}");
+    note(test, &missing);
     false
+}
+
+/// cargo shows nothing of tests that pass: `cargo xtask test` reads this file instead.
+fn note(test: &str, missing: &str) {
+    let Some(file) = std::env::var_os("HOOKCAST_SKIPPED") else {
+        return;
+    };
+    let file = OpenOptions::new().append(true).create(true).open(file);
+    let noted = file.and_then(|mut file| writeln!(file, "{test}: {missing}"));
+    noted.expect("the list of skipped tests");
 }
 
 /// What building a plugin in Rust needs: the compiler's target.
