@@ -60,6 +60,7 @@ pub async fn run(config: Config) -> Result<()> {
 async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
     let engine = Engine::new(EngineSettings {
         instances: config.engine.instances,
+        stack: config.engine.stack,
     })?;
     let cache = CompileCache::open(&config.engine.cache).with_context(|| {
         format!(

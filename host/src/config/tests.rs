@@ -129,6 +129,7 @@ fn the_reference_shows_the_defaults() {
         grants = ['rows:read', 'rows:write']
         config.words = 'a, b'
         limits.output = '64 KiB'
+        limits.transfer = '2 MiB'
         [endpoints.chat]
         path = '/chat'
         columns.body = 'TEXT'
@@ -226,6 +227,7 @@ fn the_reference_marks_what_needs_a_restart() {
         group_limit = 1
         [engine]
         instances = 999
+        stack = '1 MiB'
         cache = 'other'
         [plugins]
         dir = 'other'

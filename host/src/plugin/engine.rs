@@ -24,6 +24,9 @@ const TABLE_ELEMENTS: usize = 1_000_000;
 /// Highest `limits.memory` of any plugin, in bytes: all that 32 bits can address.
 const MEMORY: usize = 4 << 30;
 
+/// Room on a call's stack above the guest's share, for host functions.
+const HOST_STACK: usize = 512 << 10;
+
 /// Sizes of the instance pool. They hold for the whole process and can't be changed
 /// while it runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,11 +34,17 @@ pub struct EngineSettings {
     /// Instances of all plugins together. Each takes 4 GiB of address space (not of
     /// memory): 10,000 fit on Linux x86-64, 25,000 don't.
     pub instances: u32,
+    /// Bytes of stack that a guest may use. One size for all plugins: wasmtime checks
+    /// against the engine's, whatever store a guest runs in.
+    pub stack: usize,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { instances: 1_000 }
+        Self {
+            instances: 1_000,
+            stack: 512 << 10,
+        }
     }
 }
 
@@ -150,9 +159,8 @@ fn config(settings: &EngineSettings) -> Config {
         .epoch_interruption(true)
         .wasm_memory64(false)
         .relaxed_simd_deterministic(true)
-        .max_wasm_stack(512 << 10)
-        // What is left above the guest's share is for host functions.
-        .async_stack_size(1 << 20)
+        .max_wasm_stack(settings.stack)
+        .async_stack_size(settings.stack + HOST_STACK)
         .memory_init_cow(true)
         .memory_reservation(RESERVATION)
         .memory_guard_size(GUARD)
@@ -167,7 +175,11 @@ mod tests {
 
     #[test]
     fn the_ticker_stops_with_the_engine() {
-        let engine = Engine::new(EngineSettings { instances: 2 }).expect("a small engine");
+        let engine = Engine::new(EngineSettings {
+            instances: 2,
+            ..EngineSettings::default()
+        })
+        .expect("a small engine");
         let weak = engine.wasmtime().weak();
         drop(engine);
         // The thread held a clone: were it still running, the engine would be alive.
@@ -178,6 +190,7 @@ mod tests {
     fn too_many_instances_are_an_error_that_says_what_to_do() {
         let settings = EngineSettings {
             instances: 1_000_000,
+            ..EngineSettings::default()
         };
         let Err(error) = Engine::new(settings) else {
             panic!("4 PiB of address space")

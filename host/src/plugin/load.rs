@@ -16,7 +16,9 @@ use super::engine::Engine;
 use super::generation::Generation;
 use super::hook::Hook;
 use super::instance::Exports;
+use super::limits::Limit;
 use super::log::{PluginLog, printable};
+use super::meter::Meter;
 use super::pool::Pool;
 use super::settings::PluginSettings;
 use super::statistics::Statistics;
@@ -145,7 +147,9 @@ pub async fn load(
     steps.end(Step::Name, check_name(name).map_err(|error| error.problem))?;
     steps.end(Step::Settings, check_settings(&settings))?;
 
+    let meter = Arc::new(Meter::new(&settings.limits));
     let size = bytes.len();
+    meter.used(Limit::Component, size as u64);
     let digest = check_size(size, &settings).map(|()| Sha256::digest(&bytes).into());
     let digest: [u8; 32] = steps.end(Step::Digest, digest)?;
     let read = inspect::to_component(bytes).and_then(|component| {
@@ -170,15 +174,16 @@ pub async fn load(
     let (pre, exports) = steps.end(Step::Link, linked.map_err(mismatch))?;
 
     let plugin: Arc<str> = name.into();
-    let log = PluginLog::new(Arc::clone(&plugin), number, &settings.limits);
+    let log = PluginLog::new(Arc::clone(&plugin), number, Arc::clone(&meter));
     let log = Arc::new(log);
-    let statistics = Arc::new(Statistics::new(name));
+    let statistics = Arc::new(Statistics::new(Arc::clone(&meter)));
     let pool = Pool::new(
         engine.clone(),
         pre,
         exports,
         Arc::clone(&settings),
         Arc::clone(&log),
+        meter,
         Arc::clone(&statistics),
     );
     let made = pool.make(Hook::Describe).await;

@@ -4,6 +4,7 @@
 mod calls;
 mod effects;
 mod hostile;
+mod limits;
 mod loading;
 mod reload;
 mod speed;

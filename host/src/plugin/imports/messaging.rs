@@ -83,14 +83,7 @@ impl messaging::Host for State {
 impl State {
     /// Checks a message that a plugin sends: JSON, not larger than it may be.
     fn message(&self, json: String) -> Result<String, HostError> {
-        let limit = self.settings.limits.output;
-        if json.len() > limit {
-            let message = format!(
-                "the message has {} bytes; `limits.output` is {limit}",
-                json.len()
-            );
-            return Err(self.over("output", message));
-        }
+        self.fits("message", &json)?;
         match serde_json::from_str::<IgnoredAny>(&json) {
             Ok(_) => Ok(json),
             Err(error) => Err(invalid(format!("the message is not JSON: {error}"))),

@@ -18,7 +18,11 @@ use crate::row::{Cell, Row, RowWrite};
 
 /// One engine for all tests: each reserves a good part of the address space.
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
-    Engine::new(EngineSettings { instances: 200 }).expect("an engine with 200 instances")
+    let settings = EngineSettings {
+        instances: 200,
+        ..EngineSettings::default()
+    };
+    Engine::new(settings).expect("an engine with 200 instances")
 });
 
 /// Compiled guests, kept from run to run beside the guests themselves.

@@ -26,6 +26,8 @@ pub fn run(key: &str, call: &Call, message: &str) -> Verdict {
         "memory" => take_all_memory(),
         "huge" => Ok(Some(huge(number(&message, "mib", 1)))),
         "recurse" => Ok(Some(descend(0).to_string())),
+        "overflow" => Ok(Some(overflow(0).to_string())),
+        "out_of_bounds" => Ok(Some(read_beyond_memory().to_string())),
         "log_flood" => flood(number(&message, "count", 100_000)),
         "reject" => rejected("misbehaved", "Rejected on purpose."),
         "not_json" => Ok(Some("{not json".to_owned())),
@@ -100,6 +102,21 @@ fn descend(depth: u64) -> u64 {
     let deeper = descend(depth + 1);
     black_box(&frame);
     deeper
+}
+
+/// The same without a frame in linear memory, so that only the engine's stack fills.
+fn overflow(depth: u64) -> u64 {
+    if depth == u64::MAX {
+        return depth;
+    }
+    overflow(depth + 1).rotate_left(3) ^ depth
+}
+
+fn read_beyond_memory() -> u8 {
+    let beyond = usize::MAX as *const u8;
+    // SAFETY: there is none. The last byte of the address space is never memory of a
+    // guest, and the host has to end it.
+    unsafe { beyond.read_volatile() }
 }
 
 fn flood(count: usize) -> Verdict {
