@@ -3,6 +3,7 @@
 
 mod calls;
 mod effects;
+mod exposition;
 mod hostile;
 mod limits;
 mod loading;
