@@ -28,7 +28,7 @@ impl PluginLimits {
             limits.set(*limit, limits.get(*limit).min(caps.get(*limit)));
         }
         limits.hook = limits.hook.min(limits.wall);
-        limits.log_line = limits.log_line.min(limits.log_bytes);
+        limits.log_line = limits.log_line.min(limits.log_bytes / 2);
         Self {
             limits,
             output: None,
@@ -71,8 +71,9 @@ impl PluginLimits {
             let what = "is more than all plugins may have";
             report("instances", what, "lower it, or raise `engine.instances`");
         }
-        if limits.log_line > limits.log_bytes {
-            let what = "is more than `log_bytes`, so that such a line would always be dropped";
+        // A line has a context, too.
+        if limits.log_line > limits.log_bytes / 2 {
+            let what = "is more than half of `log_bytes`, so that such a line might never fit";
             report("log_line", what, "lower it, or raise `log_bytes`");
         }
         if let (Some(output), Some(transfer)) = (self.output, self.transfer)

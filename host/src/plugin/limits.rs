@@ -128,7 +128,7 @@ limits! {
     /// Log lines per second, all instances of a generation together. 0 silences it.
     LogRate, log_rate: u32, Count, 100, 0..=100_000;
     /// Bytes of those lines per second, counted like `log_line`.
-    LogBytes, log_bytes: usize, Bytes, 64 * KIB, 64..=64 * MIB;
+    LogBytes, log_bytes: usize, Bytes, 64 * KIB, 128..=64 * MIB;
 }
 
 impl Limits {

@@ -1,11 +1,20 @@
 //! Each limit, hit by a guest: it is counted once, and what was used stays within it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json as object;
+use wasmtime::component::Component;
 
-use super::support::{Room, context, generation, guest, json, limited, none, try_load};
-use crate::plugin::{Generation, Hook, HookFigures, LimitFigures, Limits};
+use super::support::{ENGINE, Room, context, generation, guest, json, limited, none, try_load};
+use crate::plugin::instance::Exports;
+use crate::plugin::log::PluginLog;
+use crate::plugin::meter::Meter;
+use crate::plugin::pool::Pool;
+use crate::plugin::statistics::Statistics;
+use crate::plugin::{
+    Generation, Hook, HookError, HookFigures, Limit, LimitFigures, Limits, PluginSettings, imports,
+};
 
 const KIB: u64 = 1 << 10;
 
@@ -124,6 +133,63 @@ async fn memory() {
     assert_eq!(hits, 1);
     // It takes a MiB at a time.
     assert!(memory > 2 << 20 && memory <= 4 << 20, "{memory}");
+}
+
+/// Makes one instance of `misbehave`, as a call does that finds none idle, and returns
+/// why that failed.
+async fn making(settings: PluginSettings) -> (Arc<Meter>, Arc<Statistics>, HookError) {
+    let engine = ENGINE.wasmtime();
+    let component = Component::from_binary(engine, &guest("misbehave")).expect("compiles");
+    let linker = imports::linker(engine, &settings).expect("a linker");
+    let pre = linker.instantiate_pre(&component).expect("links");
+    let exports = Exports::find(&pre, &[Hook::Prepare]).expect("exported");
+    let meter = Arc::new(Meter::new(&settings.limits));
+    let statistics = Arc::new(Statistics::new(Arc::clone(&meter)));
+    let log = PluginLog::new("misbehave".into(), 1, Arc::clone(&meter));
+    let pool = Pool::new(
+        ENGINE.clone(),
+        pre,
+        exports,
+        Arc::new(settings),
+        Arc::new(log),
+        Arc::clone(&meter),
+        Arc::clone(&statistics),
+    );
+    let Err(error) = pool.make(Hook::Prepare).await else {
+        panic!("it is made");
+    };
+    (meter, statistics, error)
+}
+
+#[tokio::test]
+async fn time_that_making_an_instance_takes() {
+    let limits = Limits {
+        init: Duration::from_millis(20),
+        ..patient()
+    };
+    let settings = PluginSettings {
+        config: [("describe".to_owned(), "loop".to_owned())].into(),
+        ..limited(limits)
+    };
+    let (meter, statistics, error) = making(settings).await;
+    assert!(error.to_string().contains("limits.init"), "{error}");
+    assert_eq!(meter.hits(Limit::Init), 1);
+    assert!(meter.high_water(Limit::Init) >= 20_000);
+    assert_eq!(meter.hits(Limit::Hook), 0);
+    let figures = statistics.figures(&[Hook::Describe]);
+    assert_eq!(figures[0].timeouts, [("init", 1)]);
+}
+
+#[tokio::test]
+async fn table_elements() {
+    let limits = Limits {
+        tables: 1,
+        ..patient()
+    };
+    let (meter, _, error) = making(limited(limits)).await;
+    assert!(error.to_string().contains("limits.tables"), "{error}");
+    assert_eq!(meter.hits(Limit::Tables), 1);
+    assert!(meter.high_water(Limit::Tables) <= 1);
 }
 
 #[tokio::test]

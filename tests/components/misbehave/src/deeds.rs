@@ -5,7 +5,9 @@ use std::process::abort;
 
 use hookcast_guest::bindings::imports::hookcast::plugin::types::Rejection;
 use hookcast_guest::messaging::{self, Sender};
-use hookcast_guest::{Call, Json, Level, groups, install_panic_hook, json, log, rows, serde_json};
+use hookcast_guest::{
+    Call, Json, Level, config, groups, install_panic_hook, json, log, rows, serde_json,
+};
 
 /// What a hook returns.
 type Verdict = Result<Option<String>, Rejection>;
@@ -44,6 +46,13 @@ pub fn run(key: &str, call: &Call, message: &str) -> Verdict {
             rejected("misbehaved", "Rejected on purpose, after effects.")
         }
         _ => rejected("bad_request", "no such deed"),
+    }
+}
+
+/// Does what the config says while the guest is made.
+pub fn describe() {
+    if matches!(config::get("describe"), Ok(Some(deed)) if deed == "loop") {
+        forever();
     }
 }
 
