@@ -12,6 +12,8 @@
 mod bindings;
 mod cache;
 mod call;
+mod codegen;
+mod compile;
 mod deadline;
 mod engine;
 mod error;
@@ -30,7 +32,9 @@ mod meter;
 mod permits;
 mod pool;
 mod registry;
+mod script;
 mod settings;
+mod source;
 mod state;
 mod statistics;
 mod surroundings;
@@ -40,6 +44,7 @@ mod turns;
 
 pub use cache::CompileCache;
 pub use call::{Acceptance, Arg, CallContext, Cause, Input, Output, Refusal, User};
+pub use compile::{CompileFailure, CompileOrder, Compiler, compile_exit, compile_here};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{HookError, Place};
 pub use generation::{Generation, Handler};
@@ -48,11 +53,13 @@ pub use histogram::Latency;
 pub use hook::Hook;
 pub use limits::{Limit, Limits, Unit};
 pub use load::{LoadError, LoadReport, Step};
+pub use log::{LogBook, LogLine};
 pub use meter::LimitFigures;
 pub use registry::{
     Candidate, Changes, Failure, GenerationInfo, PluginHandle, PluginInfo, Plugins, RegistryError,
 };
 pub use settings::{Isolation, PluginSettings};
+pub use source::{ONE_FILE, file_of, files_of, plugin_of};
 pub use statistics::HookFigures;
 pub use surroundings::{HostError, Surroundings};
 

@@ -33,14 +33,12 @@ pub fn render<'a>(generations: impl Iterator<Item = &'a Generation>) -> String {
         return text;
     }
     seconds(&mut text, &shown);
-    let total = |figure: fn(&HookFigures) -> u64| {
-        move |hook: &HookFigures, add: &mut dyn FnMut(Labels<'_>, u64)| add(&[], figure(hook))
-    };
-    for (name, help, figure) in [
+    type Figure = fn(&HookFigures) -> u64;
+    let totals: [(&str, &str, Figure); 3] = [
         (
             "hookcast_hook_rejections_total",
             "Hook calls in which the plugin said no",
-            (|hook| hook.rejected) as fn(&HookFigures) -> u64,
+            |hook| hook.rejected,
         ),
         (
             "hookcast_hook_bytes_in_total",
@@ -52,8 +50,11 @@ pub fn render<'a>(generations: impl Iterator<Item = &'a Generation>) -> String {
             "Bytes of the texts that hooks returned",
             |hook| hook.bytes_out,
         ),
-    ] {
-        by_hook(&mut text, name, help, &shown, total(figure));
+    ];
+    for (name, help, figure) in totals {
+        by_hook(&mut text, name, help, &shown, |hook, add| {
+            add(&[], figure(hook));
+        });
     }
     by_hook(
         &mut text,

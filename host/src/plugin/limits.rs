@@ -113,11 +113,19 @@ limits! {
     /// Bytes of the texts in the effects of one call. Without it, 1,000 effects could
     /// pin a thousand times `output`.
     EffectBytes, effect_bytes: usize, Bytes, 4 * MIB, KIB..=256 * MIB;
+    /// How deep messages may be that plugins publish because of one another. 0: it may
+    /// not publish.
+    PublishDepth, publish_depth: u32, Count, 8, 0..=100;
     /// Calls of one generation that run at the same time for one endpoint, and with them
     /// instances.
     Instances, instances: usize, Count, 32, 1..=20_000;
     /// Bytes of the file.
     Component, component: usize, Bytes, 8 * MIB, KIB..=256 * MIB;
+    /// Time that compiling the component may take.
+    CompileTime, compile_time: Duration, Microseconds, ms(20_000), ms(1_000)..=ms(600_000);
+    /// Bytes of memory that compiling may take. The least is what the compiler needs for
+    /// nothing.
+    CompileMemory, compile_memory: usize, Bytes, 1024 * MIB, 32 * MIB..=64 * 1024 * MIB;
     /// Calls after which an instance is replaced, so that a slow leak in a guest never
     /// reaches its memory limit.
     CallsPerInstance, calls_per_instance: u32, Count, 10_000, 1..=u32::MAX;

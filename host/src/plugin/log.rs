@@ -9,19 +9,23 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use serde::Serialize;
 
 use super::limits::Limit;
 use super::meter::Meter;
 
+mod book;
 mod capture;
 
+pub use book::{Books, LogBook, LogLine};
 pub use capture::Captured;
 
 /// Bytes of a guest's text in an error message.
 const SHOWN: usize = 1 << 10;
 
 /// Levels of `wasi:logging`, most talkative first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     Trace,
     Debug,
@@ -39,6 +43,7 @@ pub struct PluginLog {
     /// Knows the limits.
     meter: Arc<Meter>,
     second: Mutex<Second>,
+    book: Arc<LogBook>,
 }
 
 /// The second that lines are counted in.
@@ -50,7 +55,7 @@ struct Second {
 }
 
 impl PluginLog {
-    pub fn new(plugin: Arc<str>, generation: u64, meter: Arc<Meter>) -> Self {
+    pub fn new(plugin: Arc<str>, generation: u64, meter: Arc<Meter>, book: Arc<LogBook>) -> Self {
         Self {
             plugin,
             generation,
@@ -62,6 +67,7 @@ impl PluginLog {
                 bytes: 0,
                 dropped: 0,
             }),
+            book,
         }
     }
 
@@ -121,7 +127,15 @@ impl PluginLog {
         self.emit(level, &cut(context, line), &cut(message, line));
     }
 
+    /// Keeps what the host has to say about the plugin, such as a failed call. It is in
+    /// the host's own log already.
+    pub fn host_says(&self, message: &str) {
+        self.book
+            .add(Level::Error, self.generation, "host", message);
+    }
+
     fn emit(&self, level: Level, context: &str, message: &str) {
+        self.book.add(level, self.generation, context, message);
         // tracing wants its levels as constants, hence the macro.
         macro_rules! emit {
             ($level:ident) => {
@@ -209,7 +223,8 @@ mod tests {
     use crate::plugin::Limits;
 
     fn log(limits: Limits) -> PluginLog {
-        PluginLog::new("p".into(), 1, Arc::new(Meter::new(&limits)))
+        let meter = Arc::new(Meter::new(&limits));
+        PluginLog::new("p".into(), 1, meter, Books::default().of("p"))
     }
 
     #[test]

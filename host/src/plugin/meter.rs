@@ -88,7 +88,8 @@ impl Meter {
             name: limit.key(),
             unit: limit.unit(),
             limit: self.limits.get(*limit),
-            high_water: Some(self.high_water(*limit)),
+            // The compiler's process says nothing of what it took.
+            high_water: (*limit != Limit::CompileMemory).then(|| self.high_water(*limit)),
             hits: self.hits(*limit),
         };
         Limit::ALL.iter().map(figures).collect()

@@ -19,6 +19,7 @@ use super::limits::Limit;
 use super::log::PluginLog;
 use super::meter::Meter;
 use super::permits::Permits;
+use super::script::Start;
 use super::settings::{Isolation, PluginSettings};
 use super::state::{State, tick};
 use super::statistics::{Kind, Spent, Statistics};
@@ -31,6 +32,8 @@ pub struct Pool {
     engine: Engine,
     pre: InstancePre<State>,
     exports: Exports,
+    /// What gives an instance its script; none for components.
+    script: Option<Start>,
     settings: Arc<PluginSettings>,
     log: Arc<PluginLog>,
     meter: Arc<Meter>,
@@ -56,6 +59,7 @@ impl Pool {
         engine: Engine,
         pre: InstancePre<State>,
         exports: Exports,
+        script: Option<Start>,
         settings: Arc<PluginSettings>,
         log: Arc<PluginLog>,
         meter: Arc<Meter>,
@@ -68,6 +72,7 @@ impl Pool {
             engine,
             pre,
             exports,
+            script,
             settings,
             log,
             meter,
@@ -77,6 +82,10 @@ impl Pool {
 
     pub fn settings(&self) -> &PluginSettings {
         &self.settings
+    }
+
+    pub fn log(&self) -> &PluginLog {
+        &self.log
     }
 
     pub fn shared_settings(&self) -> Arc<PluginSettings> {
@@ -160,6 +169,9 @@ impl Pool {
 
         let made = within(&clock, limits.init, limits.wall, async {
             let instance = self.pre.instantiate_async(&mut store).await?;
+            if let Some(script) = &self.script {
+                script.run(&mut store, &instance).await?;
+            }
             let guest = self.exports.load(&mut store, &instance)?;
             let description = guest.describe.call_describe(&mut store).await?;
             wasmtime::Result::Ok((guest, description))
@@ -176,8 +188,8 @@ impl Pool {
             Ok(Err(error)) => {
                 store.data().captured.flush();
                 let words = store.data().captured.last_words();
-                let place = self.place(Hook::Describe);
-                HookError::from_wasmtime(place, &error, (limits.init, "limits.init"), words)
+                let limit = (limits.init, "limits.init");
+                self.failed(Hook::Describe, &error, limit, words)
             }
             Err(WallReached) => self.wall_reached(Hook::Describe),
         };
@@ -243,6 +255,22 @@ impl Pool {
         HookError::Unavailable {
             place: Box::new(self.place(hook)),
             problem,
+        }
+    }
+
+    /// What a call that did not return is for operators.
+    pub fn failed(
+        &self,
+        hook: Hook,
+        error: &wasmtime::Error,
+        limit: (Duration, &'static str),
+        last_words: Option<String>,
+    ) -> HookError {
+        let error = HookError::from_wasmtime(self.place(hook), error, limit, last_words);
+        match self.script {
+            // It would show the insides of the interpreter.
+            Some(_) => error.without_backtrace(),
+            None => error,
         }
     }
 

@@ -147,8 +147,8 @@ impl Statistics {
         if let Some(kind) = error.kind() {
             hook.errors[kind as usize].fetch_add(1, Ordering::Relaxed);
         }
-        if let HookError::Trapped { trap, .. } = error {
-            hook.traps[*trap as usize].fetch_add(1, Ordering::Relaxed);
+        if let Some(trap) = error.trap() {
+            hook.traps[trap as usize].fetch_add(1, Ordering::Relaxed);
         }
         if limit == Some(Limit::Wall) {
             hook.wall.fetch_add(1, Ordering::Relaxed);

@@ -2,11 +2,16 @@
 //! `cargo xtask guests`.
 
 mod calls;
+mod compile;
 mod effects;
 mod exposition;
+mod figures;
 mod hostile;
 mod limits;
 mod loading;
+mod malformed;
 mod reload;
+#[cfg(javascript_runtime)]
+mod scripts;
 mod speed;
 mod support;

@@ -15,13 +15,15 @@ pub enum TrapKind {
     /// Division by zero, overflow, a number that has no integer.
     Arithmetic,
     Interrupt,
+    /// A script threw.
+    Threw,
     /// What is no trap of the guest's code, such as text that is not UTF-8 or an exit,
     /// and traps that no plugin can raise so far.
     Other,
 }
 
 impl TrapKind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Unreachable,
         Self::MemoryOutOfBounds,
         Self::TableOutOfBounds,
@@ -29,6 +31,7 @@ impl TrapKind {
         Self::IndirectCall,
         Self::Arithmetic,
         Self::Interrupt,
+        Self::Threw,
         Self::Other,
     ];
 
@@ -42,6 +45,7 @@ impl TrapKind {
             Self::IndirectCall => "indirect_call",
             Self::Arithmetic => "arithmetic",
             Self::Interrupt => "interrupt",
+            Self::Threw => "threw",
             Self::Other => "other",
         }
     }

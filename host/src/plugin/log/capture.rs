@@ -216,10 +216,12 @@ impl AsyncWrite for Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::log::Books;
 
     fn captured() -> Captured {
         let meter = Arc::new(Meter::new(&Limits::default()));
-        Captured::new(Arc::new(PluginLog::new("p".into(), 1, meter)))
+        let book = Books::default().of("p");
+        Captured::new(Arc::new(PluginLog::new("p".into(), 1, meter, book)))
     }
 
     #[test]
