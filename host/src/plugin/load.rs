@@ -207,7 +207,7 @@ pub async fn load(
     let book = engine.books().of(name);
     let log = PluginLog::new(Arc::clone(&plugin), number, Arc::clone(&meter), book);
     let log = Arc::new(log);
-    let statistics = Arc::new(Statistics::new(Arc::clone(&meter)));
+    let statistics = Arc::new(Statistics::new(meter));
     let pool = Pool::new(
         engine.clone(),
         pre,
@@ -215,7 +215,6 @@ pub async fn load(
         script,
         Arc::clone(&settings),
         Arc::clone(&log),
-        meter,
         Arc::clone(&statistics),
     );
     let made = pool.make(Hook::Describe).await;

@@ -62,7 +62,6 @@ impl Pool {
         script: Option<Start>,
         settings: Arc<PluginSettings>,
         log: Arc<PluginLog>,
-        meter: Arc<Meter>,
         statistics: Arc<Statistics>,
     ) -> Self {
         Self {
@@ -75,7 +74,7 @@ impl Pool {
             script,
             settings,
             log,
-            meter,
+            meter: statistics.meter(),
             statistics,
         }
     }

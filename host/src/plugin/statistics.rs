@@ -125,6 +125,10 @@ impl Statistics {
         }
     }
 
+    pub fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+
     /// A call that returned.
     pub fn returned(&self, hook: Hook, spent: &Spent, output: &Output) {
         let hook = self.ended(hook, spent);

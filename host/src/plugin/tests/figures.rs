@@ -82,7 +82,6 @@ async fn making(settings: PluginSettings) -> (Arc<Meter>, Arc<Statistics>, HookE
         None,
         Arc::new(settings),
         Arc::new(log),
-        Arc::clone(&meter),
         Arc::clone(&statistics),
     );
     let Err(error) = pool.make(Hook::Prepare).await else {
