@@ -32,6 +32,7 @@ mod hooks_chain;
 mod hooks_door;
 mod hooks_effects;
 mod hostile;
+mod limits;
 mod message_ids;
 mod messaging;
 mod plugin_command;
