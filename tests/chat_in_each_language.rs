@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Setup, TestClient, TestServer, require};
+use crate::support::{Setup, TestClient, TestServer, guests, require};
 
 /// `known` has users with claims: the guest `relay` lets them say who they are.
 const CONFIG: &str = r#"
@@ -18,29 +18,37 @@ const CONFIG: &str = r#"
     plugins = ["relay", "chat"]
     [plugins.relay]
     grants = ["rows:read"]
+    [plugins.chat.limits]
+    component = "32 MiB" # for Python
 "#;
 
 /// Adds the plugin `chat` to a server.
 type Install = fn(Setup) -> Setup;
 
-/// Each language, what the server lacks for it, and how its plugin is installed.
-const LANGUAGES: &[(&str, Option<&str>, Install)] = &[
-    ("Rust", None, |setup| setup.guest("chat")),
-    ("JavaScript", NO_RUNTIME, |setup| {
+/// What a language needs and this machine lacks.
+type Missing = fn() -> Option<String>;
+
+const LANGUAGES: &[(&str, Missing, Install)] = &[
+    ("Rust", || None, |setup| setup.guest("chat")),
+    ("JavaScript", runtime_missing, |setup| {
         setup.sample("javascript/chat.js", "chat.js")
     }),
+    (
+        "Python",
+        || guests::missing("chat-py"),
+        |setup| setup.guest_as("chat-py", "chat"),
+    ),
 ];
 
-const NO_RUNTIME: Option<&str> = if cfg!(javascript_runtime) {
-    None
-} else {
-    Some("the server has no JavaScript runtime: `cargo xtask javascript`")
-};
+fn runtime_missing() -> Option<String> {
+    let lacks = "the server has no JavaScript runtime: `cargo xtask javascript`";
+    (!cfg!(javascript_runtime)).then(|| lacks.to_owned())
+}
 
 #[tokio::test]
 async fn chat_is_the_same_in_each_language() {
     for (language, missing, install) in LANGUAGES {
-        if !require::or_skip(&format!("chat in {language}"), missing.map(str::to_owned)) {
+        if !require::or_skip(&format!("chat in {language}"), missing()) {
             continue;
         }
         // Seen when one of the scenarios fails.

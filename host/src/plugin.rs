@@ -11,6 +11,8 @@
 mod bindings;
 mod cache;
 mod call;
+mod codegen;
+mod compile;
 mod deadline;
 mod engine;
 mod error;
@@ -36,6 +38,7 @@ mod turns;
 
 pub use cache::CompileCache;
 pub use call::{Acceptance, Arg, CallContext, Cause, Input, Output, Refusal, User};
+pub use compile::{CompileFailure, CompileOrder, Compiler, compile_exit, compile_here};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{HookError, Place};
 pub use generation::{Generation, Handler};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::plugins::Built;
-use crate::{javascript, plugins, process, wasm, workspace};
+use crate::{javascript, plugins, process, python, wasm, workspace};
 
 /// Guests whose file is not named after the crate, as cargo names it.
 const RENAMED: [(&str, &str); 1] = [("chat_next.wasm", "chat-next.wasm")];
@@ -19,6 +19,7 @@ pub fn run() -> Result<()> {
         Built::FromSource => build()?,
         Built::Released(_) => collect_released()?,
     }
+    python::build_or_say()?;
     println!("{}", folder().display());
     Ok(())
 }

@@ -10,6 +10,7 @@ mod guests;
 mod javascript;
 mod plugins;
 mod process;
+mod python;
 mod released;
 mod summary;
 mod test;

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::plugins::Built;
 use crate::summary::Summary;
-use crate::{browser, guests, javascript, plugins, process, workspace};
+use crate::{browser, guests, javascript, plugins, process, python, workspace};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -27,6 +27,7 @@ pub fn run(args: &Args) -> ExitCode {
     if !build_guests(&mut summary) {
         return summary.finish();
     }
+    python::test(&mut summary);
     workspace_tests(args, &mut summary);
     if args.filter.is_none() {
         summary.run("tests of the plugins", plugin_tests);

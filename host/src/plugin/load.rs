@@ -22,7 +22,7 @@ use super::instance::Exports;
 use super::log::{PluginLog, printable};
 use super::pool::Pool;
 use super::script::{self, Script, Start};
-use super::settings::PluginSettings;
+use super::settings::{Limits, PluginSettings};
 use super::source::{Code, Source};
 use super::statistics::Statistics;
 
@@ -152,7 +152,7 @@ pub async fn load(
     steps.end(Step::Settings, check_settings(&settings))?;
 
     let size = source.bytes.len();
-    let digest = check_size(size, &settings).map(|()| Sha256::digest(&source.bytes).into());
+    let digest = check_size(size, name, &settings).map(|()| Sha256::digest(&source.bytes).into());
     let digest: [u8; 32] = steps.end(Step::Digest, digest)?;
     let read = source.code().and_then(Form::read);
     let form = steps.end(Step::Format, read)?;
@@ -170,7 +170,11 @@ pub async fn load(
         script,
     } = form;
     let compiled = match wasm {
-        Some(wasm) => compile(engine.clone(), cache, digest, wasm).await,
+        Some(wasm) => {
+            let (compiler, limits) = (engine.compiler(), &settings.limits);
+            let engine = engine.wasmtime();
+            compiler.component(engine, cache, digest, wasm, limits).await
+        }
         None => compile_runtime(engine, cache).await,
     };
     let (component, cached) = steps.end(Step::Compile, compiled)?;
@@ -277,14 +281,18 @@ fn check_settings(settings: &PluginSettings) -> Result<(), String> {
     Ok(())
 }
 
-fn check_size(size: usize, settings: &PluginSettings) -> Result<(), String> {
+fn check_size(size: usize, plugin: &str, settings: &PluginSettings) -> Result<(), String> {
     let limit = settings.limits.component;
     if size <= limit {
         return Ok(());
     }
+    // Read from disk, the file is cut after one byte too many: its size is not known. Plugins
+    // in Python have about 18 MiB.
+    let more = (limit >> 19).max(32);
     Err(format!(
-        "the file has {size} bytes, more than `limits.component`, which is {limit}; build it in \
-         release mode, strip it, or raise the limit"
+        "the file has more than {limit} bytes, which is `limits.component`; build it in release \
+         mode, strip it, or raise the limit, as plugins in Python need it: add \
+         `component = \"{more} MiB\"` to [plugins.{plugin}.limits]"
     ))
 }
 
@@ -299,30 +307,6 @@ fn exports(outside: &inspect::Outside) -> Result<Vec<Hook>, String> {
     inspect::exported_hooks(outside)
 }
 
-async fn compile(
-    engine: Engine,
-    cache: Option<Arc<CompileCache>>,
-    digest: [u8; 32],
-    bytes: Vec<u8>,
-) -> Result<(Component, bool), String> {
-    let work = move || {
-        let engine = engine.wasmtime();
-        if let Some(component) = cache.as_ref().and_then(|cache| cache.load(engine, &digest)) {
-            return Ok((component, true));
-        }
-        let component =
-            Component::from_binary(engine, &bytes).map_err(|error| format!("{error:#}"))?;
-        if let Some(cache) = cache
-            && let Err(error) = cache.store(engine, &digest, &component)
-        {
-            tracing::warn!("compiled code of a plugin was not cached: {error}");
-        }
-        Ok((component, false))
-    };
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(format!("the compiler failed: {error}")))
-}
-
 /// The component that runs scripts: compiled once for all of them.
 async fn compile_runtime(
     engine: &Engine,
@@ -332,7 +316,11 @@ async fn compile_runtime(
     let make = async || {
         let runtime = script::runtime()?;
         let wasm = runtime.component.to_vec();
-        let (component, found) = compile(engine.clone(), cache, runtime.digest, wasm).await?;
+        // It is the server's own, whatever the script's limits are.
+        let limits = Limits::default();
+        let (compiler, digest) = (engine.compiler(), runtime.digest);
+        let compiled = compiler.component(engine.wasmtime(), cache, digest, wasm, &limits);
+        let (component, found) = compiled.await?;
         cached = found;
         Ok::<_, String>(component)
     };

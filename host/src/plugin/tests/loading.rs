@@ -66,7 +66,7 @@ async fn what_is_no_plugin_is_refused_at_its_step_with_a_remedy() {
             bench.clone(),
             small,
             Step::Digest,
-            "limits.component",
+            "add `component = \"32 MiB\"` to [plugins.bench.limits]",
         ),
         (
             "starved",
