@@ -173,7 +173,9 @@ pub async fn load(
         Some(wasm) => {
             let (compiler, limits) = (engine.compiler(), &settings.limits);
             let engine = engine.wasmtime();
-            compiler.component(engine, cache, digest, wasm, limits).await
+            compiler
+                .component(engine, cache, digest, wasm, limits)
+                .await
         }
         None => compile_runtime(engine, cache).await,
     };
