@@ -1,10 +1,11 @@
-//! What a message does besides its own row: sends, group changes, closes, rows that a
-//! plugin writes.
+//! What a message does besides its own row: sends, group changes, closes, rows and keys
+//! that a plugin writes.
 //!
 //! Hooks fill a buffer; nothing of it is visible before all hooks of the message have
 //! returned ok and its transaction is committed (promise P3).
 
 use crate::id::ConnectionId;
+use crate::kv::Keys;
 use crate::row::RowWrite;
 
 /// One buffered effect, in the order the hooks asked for them.
@@ -73,9 +74,23 @@ impl GroupChange {
 
 /// The buffer of one message.
 #[derive(Debug, Default, PartialEq)]
-pub struct Effects(pub Vec<Effect>);
+pub struct Effects {
+    pub list: Vec<Effect>,
+    /// Key-value storage, read and written.
+    pub keys: Keys,
+}
 
 impl Effects {
+    /// Nothing is to be done, and nothing to be checked.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.keys.is_empty()
+    }
+
+    /// What counts against [`Self::LIMIT`].
+    pub fn len(&self) -> usize {
+        self.list.len() + self.keys.writes()
+    }
+
     /// Most effects one message may have; asking for more is an error to the plugin.
     pub const LIMIT: usize = 1_000;
 }

@@ -9,15 +9,16 @@ pub mod defaults;
 mod handlers;
 mod modify;
 mod object;
+pub mod outside;
 mod prepare;
 
 use std::sync::Arc;
 
-use crate::clock::now_micros;
 use crate::connection::Connection;
 use crate::deliver::Step;
 use crate::effects::{Effect, Effects};
 use crate::endpoint::{Chain, Endpoint};
+use crate::kv::Keys;
 use crate::log::submission::{Command, Draft, Item, Source};
 use crate::log::{Audience, Lane, Method, Submission};
 use crate::plugin::{CallContext, HookError};
@@ -66,9 +67,17 @@ pub async fn judge(
             answer.into_iter().collect()
         }
     };
-    items.extend(effect_items(&connection.endpoint, judging.effects));
+    let Effects { list, keys } = judging.effects;
+    items.extend(effect_items(&connection.endpoint, list));
     let lane = connection.lane.clone();
-    Ok(submission(connection, source, items, &chain, (lane, epoch)))
+    let written = (items, keys);
+    Ok(submission(
+        connection,
+        source,
+        written,
+        &chain,
+        (lane, epoch),
+    ))
 }
 
 impl Judging<'_> {
@@ -153,30 +162,6 @@ impl Judging<'_> {
     }
 }
 
-/// Submits what hooks outside of any message want done (`open`, `close`).
-pub async fn submit_effects(connection: &Arc<Connection>, chain: &Chain, effects: Effects) {
-    if effects.0.is_empty() {
-        return;
-    }
-    let source = Source {
-        command: Command::Handle {
-            message_type: String::new(),
-            message: serde_json::Map::new(),
-        },
-        message_id: None,
-        connection: connection.id,
-        user: connection.user_id().cloned(),
-        received_at: now_micros() as u64,
-        // It can't be judged anew: there is no message.
-        attempts: u32::MAX - 1,
-    };
-    let items = effect_items(&connection.endpoint, effects);
-    // A lane of its own: no message that comes back may take it along.
-    let lane = (Arc::new(Lane::new(1)), 0);
-    let submission = submission(connection, source, items, chain, lane);
-    connection.endpoint.submit(submission).await;
-}
-
 /// Logs a failed hook for the operator and gives what its sender hears. The span says
 /// which connection it was.
 pub fn hook_failed(error: &HookError) -> Rejection {
@@ -190,7 +175,7 @@ pub fn hook_failed(error: &HookError) -> Rejection {
 fn submission(
     connection: &Arc<Connection>,
     source: Source,
-    items: Vec<Item>,
+    (items, keys): (Vec<Item>, Keys),
     chain: &Chain,
     (lane, epoch): (Arc<Lane>, u32),
 ) -> Submission {
@@ -201,13 +186,13 @@ fn submission(
         epoch,
         source,
         items,
+        keys,
         judged_by: chain.judged_by.clone(),
     }
 }
 
-fn effect_items(endpoint: &Endpoint, effects: Effects) -> Vec<Item> {
+fn effect_items(endpoint: &Endpoint, effects: Vec<Effect>) -> Vec<Item> {
     effects
-        .0
         .into_iter()
         .map(|effect| effect_item(endpoint, effect))
         .collect()

@@ -1,4 +1,4 @@
-//! What happens at intervals: retention, forgetting message ids.
+//! What happens at intervals: retention, forgetting message ids and expired keys.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::clock::now_micros;
 use crate::endpoint::Endpoint;
+use crate::storage::sqlite::keyvalue;
 use crate::storage::sqlite::retention::{self, Retention};
 
 /// Between two rounds. A log may exceed its limits for this long.
@@ -28,6 +29,9 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         if let Err(error) = retention::forget_message_ids(&app.database.readers, now_micros()).await
         {
             tracing::warn!(%error, "old message ids were not deleted");
+        }
+        if let Err(error) = keyvalue::forget_expired(&app.database.readers, now_micros()).await {
+            tracing::warn!(%error, "keys that have expired were not deleted");
         }
     }
 }

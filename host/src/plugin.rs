@@ -45,7 +45,7 @@ pub use registry::{
 };
 pub use settings::{Isolation, Limits, PluginSettings};
 pub use statistics::HookFigures;
-pub use surroundings::{HostError, Surroundings};
+pub use surroundings::{HostError, KeyPage, Surroundings};
 
 #[cfg(test)]
 mod tests;

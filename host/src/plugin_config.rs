@@ -50,6 +50,8 @@ fn settings(config: &Config, name: &str) -> PluginSettings {
             calls_per_instance: limits.calls_per_instance,
             log_line: limits.log_line,
             log_rate: limits.log_rate,
+            kv_value: limits.kv_value,
+            kv_total: limits.kv_total,
         },
         isolation: plugin.isolation,
     }

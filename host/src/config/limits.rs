@@ -7,6 +7,7 @@ use super::reader::Section;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
 
 /// Bounds of one plugin. Sizes are bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,10 @@ pub struct PluginLimits {
     pub log_line: usize,
     /// Lines of the log per second.
     pub log_rate: u32,
+    /// One value in key-value storage.
+    pub kv_value: usize,
+    /// All of its keys and values on one endpoint.
+    pub kv_total: u64,
 }
 
 impl Default for PluginLimits {
@@ -49,6 +54,8 @@ impl Default for PluginLimits {
             calls_per_instance: 10_000,
             log_line: 1 << 10,
             log_rate: 100,
+            kv_value: 1 << 20,
+            kv_total: 64 << 20,
         }
     }
 }
@@ -82,6 +89,11 @@ impl PluginLimits {
             }),
             // 0 silences a plugin.
             log_rate: section.read("log_rate", usual.log_rate, |value| value.whole(0..=100_000)),
+            // A call's effects together may have 4 MiB.
+            kv_value: section.read("kv_value", usual.kv_value, |value| value.size(1..=4 * MIB)),
+            kv_total: section.read("kv_total", usual.kv_total, |value| {
+                value.size(0..=1024 * GIB)
+            }),
         };
         if limits.hook > limits.wall {
             let what = format!(

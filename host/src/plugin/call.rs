@@ -18,6 +18,7 @@ use super::state::{ActiveCall, State};
 use super::surroundings::Surroundings;
 use crate::effects::Effects;
 use crate::id::ConnectionId;
+use crate::kv::Space;
 
 mod input;
 mod output;
@@ -190,11 +191,8 @@ impl Generation {
         store.set_epoch_deadline(1);
         let state = store.data_mut();
         let surroundings = Arc::clone(&cx.surroundings);
-        state.begin(ActiveCall::new(
-            cx.connection,
-            surroundings,
-            effects.0.len(),
-        ));
+        state.begin(ActiveCall::new(cx.connection, surroundings, effects.len()));
+        state.keys = effects.keys.of(&self.name);
         let clock = Arc::clone(&state.clock);
         let connection = cx.connection.to_string();
         let call = wit::Call {
@@ -216,9 +214,12 @@ impl Generation {
                 None => {
                     let said_no = output.says_no();
                     if !said_no {
-                        effects.0.append(&mut state.effects);
+                        effects.list.append(&mut state.effects);
+                        let keys = std::mem::take(&mut state.keys);
+                        effects.keys.set(&self.name, keys);
                     }
                     state.effects.clear();
+                    state.keys = Space::default();
                     lease.give_back();
                     self.statistics.returned(hook, took, said_no);
                     return Ok(output);

@@ -148,7 +148,8 @@ impl Pool {
         store.limiter(|state| &mut state.usage);
         store.epoch_deadline_callback(tick);
         store.set_epoch_deadline(1);
-        store.set_hostcall_fuel(limits.output.saturating_mul(2).max(TRANSFER));
+        let largest = limits.output.max(limits.kv_value);
+        store.set_hostcall_fuel(largest.saturating_mul(2).max(TRANSFER));
 
         let made = within(&clock, limits.init, limits.wall, async {
             let instance = self.pre.instantiate_async(&mut store).await?;

@@ -63,6 +63,10 @@ pub struct Limits {
     pub log_line: usize,
     /// Log lines per second, all instances of a generation together.
     pub log_rate: u32,
+    /// Bytes of one value in key-value storage.
+    pub kv_value: usize,
+    /// Bytes of all keys and values on one endpoint.
+    pub kv_total: u64,
 }
 
 impl Default for Limits {
@@ -79,6 +83,8 @@ impl Default for Limits {
             calls_per_instance: 10_000,
             log_line: 1 << 10,
             log_rate: 100,
+            kv_value: 1 << 20,
+            kv_total: 64 << 20,
         }
     }
 }

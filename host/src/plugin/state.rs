@@ -13,10 +13,11 @@ use super::settings::{Limits, PluginSettings};
 use super::surroundings::{HostError, Surroundings};
 use crate::effects::{Effect, Effects};
 use crate::id::ConnectionId;
+use crate::kv::Space;
 
-/// Bytes of JSON that the effects of one call may hold together. Without it, 1,000
+/// Bytes of JSON and of values that the effects of one call may hold together. Without it, 1,000
 /// effects could pin a thousand times `limits.output`.
-const EFFECT_BYTES: usize = 4 << 20;
+pub const EFFECT_BYTES: usize = 4 << 20;
 
 /// Handles (pollables, streams, errors) a guest may have open.
 const RESOURCES: usize = 1_000;
@@ -30,6 +31,8 @@ pub struct State {
     pub call: Option<ActiveCall>,
     /// Effects of the current call. The buffer is kept from call to call.
     pub effects: Vec<Effect>,
+    /// The plugin's keys as the message's hooks have left them so far.
+    pub keys: Space,
     /// What the guest writes to stdout and stderr.
     pub captured: Captured,
     pub usage: Usage,
@@ -45,6 +48,8 @@ pub struct ActiveCall {
     room: usize,
     /// Bytes that its effects may still add.
     bytes: usize,
+    /// Bytes that the plugin's keys took before the call, once it has asked.
+    pub kv_used: Option<u64>,
 }
 
 impl ActiveCall {
@@ -60,6 +65,7 @@ impl ActiveCall {
             surroundings,
             room,
             bytes: EFFECT_BYTES,
+            kv_used: None,
         }
     }
 }
@@ -83,6 +89,7 @@ impl State {
             clock,
             call: None,
             effects: Vec::new(),
+            keys: Space::default(),
             captured,
             usage,
             wasi,
@@ -136,6 +143,13 @@ impl State {
 
     /// Buffers an effect. `bytes` is what its texts hold.
     pub fn push(&mut self, bytes: usize, effect: Effect) -> Result<(), HostError> {
+        self.charge(bytes)?;
+        self.effects.push(effect);
+        Ok(())
+    }
+
+    /// Takes an effect of this size off what the call may still have.
+    pub fn charge(&mut self, bytes: usize) -> Result<(), HostError> {
         let call = self.active()?;
         if call.room == 0 {
             let limit = Effects::LIMIT;
@@ -148,7 +162,6 @@ impl State {
         };
         call.room -= 1;
         call.bytes = left;
-        self.effects.push(effect);
         Ok(())
     }
 }
