@@ -15,6 +15,7 @@ mod errors;
 mod limits;
 mod path;
 mod plugins;
+mod queue;
 mod reader;
 mod restart;
 mod retention;
@@ -30,12 +31,15 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use crate::plugin::Grant;
+
 pub use admin::{AdminConfig, Secret};
 pub use endpoint::{Dialect, Durability, EndpointConfig, History};
 pub use engine::EngineConfig;
 pub use errors::{ConfigError, ConfigErrors, Place};
 pub use limits::PluginLimits;
 pub use plugins::{PluginConfig, PluginsConfig, is_plugin_name};
+pub use queue::QueueConfig;
 pub use retention::Retention;
 pub use server::ServerConfig;
 pub use storage::{StorageConfig, StorageUrl};
@@ -121,6 +125,24 @@ impl Config {
 
     /// What is no error but hardly meant, as `file:line:column: what; remedy`.
     pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings_of_plugins();
+        for (name, plugin) in &self.plugins.by_name {
+            for grant in &plugin.grants {
+                if let Grant::Publish(endpoint) = grant
+                    && !self.endpoints.contains_key(endpoint)
+                {
+                    warnings.push(format!(
+                        "{}: `publish:{endpoint}` is granted, but there is no such endpoint; \
+                         check the name, or remove the grant",
+                        self.place(&format!("plugins.{name}.grants")),
+                    ));
+                }
+            }
+        }
+        warnings
+    }
+
+    fn warnings_of_plugins(&self) -> Vec<String> {
         let unread = self.plugins.by_name.keys();
         let unread = unread.filter(|name| !self.plugins.file(name).is_file());
         let warning = |name: &String| {

@@ -14,7 +14,9 @@ use crate::connection::Connection;
 use crate::deliver::subscribe::visible;
 use crate::deliver::{Encoder, Groups};
 use crate::dialect::Dialect;
+use crate::directory::Directory;
 use crate::id::ConnectionId;
+use crate::judge::floor::Floor;
 use crate::log::EndpointLog;
 use crate::log::sequencer::SequencerHandle;
 use crate::log::{Event, LogReader, Submission};
@@ -34,10 +36,13 @@ pub struct Endpoint {
     pub table: Option<Arc<Table>>,
     pub log: Arc<EndpointLog>,
     pub reader: LogReader,
+    /// The other endpoints, for what plugins publish.
+    pub directory: Arc<Directory>,
     pub encoder: Arc<Encoder>,
     pub groups: Arc<Groups>,
     pub sequencer: SequencerHandle,
     pub admission: Arc<Semaphore>,
+    pub floor: Floor,
     /// What a config reload or a plugin reload exchanges. Each message takes one
     /// snapshot.
     pub chain: ArcSwap<Chain>,

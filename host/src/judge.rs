@@ -6,11 +6,13 @@
 //! part of the submission; a rejection anywhere leaves no trace of it.
 
 pub mod defaults;
+pub mod floor;
 mod handlers;
 mod modify;
 mod object;
 pub mod outside;
 mod prepare;
+pub mod publish;
 
 use std::sync::Arc;
 
@@ -18,9 +20,8 @@ use crate::connection::Connection;
 use crate::deliver::Step;
 use crate::effects::{Effect, Effects};
 use crate::endpoint::{Chain, Endpoint};
-use crate::kv::Keys;
 use crate::log::submission::{Command, Draft, Item, Source};
-use crate::log::{Audience, Lane, Method, Submission};
+use crate::log::{Audience, Method, Part, Submission};
 use crate::plugin::{CallContext, HookError};
 use crate::rejection::{Rejection, code};
 use crate::row::{RowWrite, Table};
@@ -54,7 +55,7 @@ pub async fn judge(
         call: connection.client.call(method, source.received_at),
         effects: Effects::default(),
     };
-    let mut items = match &source.command {
+    let items: Vec<_> = match &source.command {
         Command::Change { method, message } => {
             let draft = judging.change(*method, message.clone()).await?;
             vec![Item::Event(draft)]
@@ -67,17 +68,41 @@ pub async fn judge(
             answer.into_iter().collect()
         }
     };
-    let Effects { list, keys } = judging.effects;
-    items.extend(effect_items(&connection.endpoint, list));
-    let lane = connection.lane.clone();
-    let written = (items, keys);
-    Ok(submission(
-        connection,
+    let effects = judging.effects;
+    let (own, published) = parts(connection, &chain, source.received_at, items, effects).await?;
+    Ok(Submission {
+        own,
+        published,
+        lane: connection.lane.clone(),
+        epoch,
         source,
-        written,
-        &chain,
-        (lane, epoch),
-    ))
+    })
+}
+
+/// What a message brings to its own endpoint, and to those that plugins publish into.
+async fn parts(
+    connection: &Arc<Connection>,
+    chain: &Chain,
+    received_at: u64,
+    mut items: Vec<Item>,
+    effects: Effects,
+) -> Result<(Part, Vec<Part>), Rejection> {
+    let endpoint = &connection.endpoint;
+    let mut waiting = publish::Waiting::new();
+    items.extend(effect_items(endpoint, effects.list, 0, &mut waiting));
+    let mut own = Part {
+        log: endpoint.log.clone(),
+        table: endpoint.table.clone(),
+        items,
+        keys: effects.keys,
+        judged_by: chain.judged_by.clone(),
+    };
+    let published = if waiting.is_empty() {
+        Vec::new()
+    } else {
+        Box::pin(publish::judge(connection, received_at, waiting, &mut own)).await?
+    };
+    Ok((own, published))
 }
 
 impl Judging<'_> {
@@ -172,33 +197,25 @@ pub fn hook_failed(error: &HookError) -> Rejection {
     error.to_rejection()
 }
 
-fn submission(
-    connection: &Arc<Connection>,
-    source: Source,
-    (items, keys): (Vec<Item>, Keys),
-    chain: &Chain,
-    (lane, epoch): (Arc<Lane>, u32),
-) -> Submission {
-    Submission {
-        log: connection.endpoint.log.clone(),
-        table: connection.endpoint.table.clone(),
-        lane,
-        epoch,
-        source,
-        items,
-        keys,
-        judged_by: chain.judged_by.clone(),
+/// The effects of hooks at one endpoint, in order. What is published waits to be judged;
+/// `depth` is that of the message whose hooks these were.
+fn effect_items(
+    endpoint: &Endpoint,
+    effects: Vec<Effect>,
+    depth: u8,
+    waiting: &mut publish::Waiting,
+) -> Vec<Item> {
+    let mut items = Vec::with_capacity(effects.len());
+    for effect in effects {
+        match effect {
+            Effect::Publish(publication) => waiting.push_back((publication, depth + 1)),
+            effect => items.extend(effect_item(endpoint, effect)),
+        }
     }
+    items
 }
 
-fn effect_items(endpoint: &Endpoint, effects: Vec<Effect>) -> Vec<Item> {
-    effects
-        .into_iter()
-        .map(|effect| effect_item(endpoint, effect))
-        .collect()
-}
-
-fn effect_item(endpoint: &Endpoint, effect: Effect) -> Item {
+fn effect_item(endpoint: &Endpoint, effect: Effect) -> Option<Item> {
     let send = |audience, sent, exclude_origin| {
         Item::Event(Draft {
             method: None,
@@ -208,7 +225,8 @@ fn effect_item(endpoint: &Endpoint, effect: Effect) -> Item {
             sent,
         })
     };
-    match effect {
+    Some(match effect {
+        Effect::Publish(_) => return None,
         Effect::ToConnection { connection, json } => Item::Step(Step::Push { connection, json }),
         Effect::ToUser { user, json } => send(Audience::User(user.into()), json, false),
         Effect::ToGroup {
@@ -231,7 +249,7 @@ fn effect_item(endpoint: &Endpoint, effect: Effect) -> Item {
         }),
         Effect::Group(change) => Item::Step(Step::Group(change)),
         Effect::Write(change) => written(endpoint, change),
-    }
+    })
 }
 
 /// A row written by a plugin, told to subscribers as any other.

@@ -125,7 +125,7 @@ pub struct Entry {
 /// The keys of one plugin in one message.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Space {
-    /// `limits.kv_total` of the generation that wrote last, in bytes.
+    /// `limits.kv_total` of the generation that stored last, in bytes.
     pub limit: u64,
     entries: BTreeMap<Key, Entry>,
 }
@@ -277,3 +277,6 @@ impl Keys {
         self.0.iter().map(|(_, space)| space.bytes()).sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

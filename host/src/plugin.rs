@@ -40,6 +40,7 @@ pub use generation::{Generation, Handler};
 pub use grant::Grant;
 pub use hook::Hook;
 pub use load::{LoadError, LoadReport, Step};
+pub use log::{LogBook, LogLine};
 pub use registry::{
     Candidate, Changes, Failure, GenerationInfo, PluginHandle, PluginInfo, Plugins, RegistryError,
 };

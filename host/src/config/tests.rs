@@ -126,7 +126,7 @@ fn the_reference_shows_the_defaults() {
         [plugins]
         dir = '${PLUGINS}'
         [plugins.chat]
-        grants = ['rows:read', 'rows:write']
+        grants = ['rows:read', 'rows:write', 'kv']
         config.words = 'a, b'
         limits.output = '64 KiB'
         [endpoints.chat]
@@ -271,6 +271,17 @@ fn settings_of_an_absent_plugin_are_a_warning() {
             "hookcast.toml:1:10: `plugins.chta` has settings, but there is no \
           plugins/chta.wasm; check the name, or add the plugin"
         ]
+    );
+}
+
+#[test]
+fn a_grant_for_no_endpoint_is_a_warning() {
+    let config = parsed("[plugins.chat]\ngrants = ['publish:x']\n[endpoints.chat]\npath = '/c'");
+    let warnings = config.warnings();
+    let told = "hookcast.toml:2:1: `publish:x` is granted, but there is no such endpoint";
+    assert!(
+        warnings.iter().any(|warning| warning.starts_with(told)),
+        "{warnings:?}"
     );
 }
 

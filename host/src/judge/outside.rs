@@ -12,12 +12,14 @@ use crate::clock::now_micros;
 use crate::connection::Connection;
 use crate::effects::{Effect, Effects};
 use crate::endpoint::Chain;
+use crate::kv::Keys;
 use crate::log::submission::{ATTEMPTS, Command};
-use crate::log::{Lane, Source};
+use crate::log::{Lane, Part, Source, Submission};
 use crate::rejection::{Rejection, code};
 use crate::row::RowWrite;
 
-use super::{effect_items, submission};
+use super::floor::Hold;
+use super::parts;
 
 /// Runs hooks and commits their effects; both again when what they have read has changed.
 ///
@@ -28,7 +30,8 @@ pub async fn commit<'a, T>(
     chain: &Chain,
     mut hooks: impl FnMut() -> BoxFuture<'a, Result<(T, Effects), Rejection>>,
 ) -> Result<T, Rejection> {
-    for _ in 0..ATTEMPTS {
+    for attempts in 0..ATTEMPTS {
+        let _floor = floor(connection, attempts).await;
         let (answer, effects) = hooks().await?;
         if submit(connection, chain, effects).await {
             return Ok(answer);
@@ -39,11 +42,48 @@ pub async fn commit<'a, T>(
     Err(Rejection::new(code::CONFLICT, message))
 }
 
+/// Takes the endpoint's floor. Who is alone there also waits for what was judged before.
+pub async fn floor(connection: &Connection, attempts: u32) -> Hold<'_> {
+    let hold = connection.endpoint.floor.take(attempts).await;
+    if let Hold::Alone(_) = hold {
+        // The queue is first in, first out: behind something that does nothing, all is
+        // settled.
+        let nothing = Part {
+            log: Arc::clone(&connection.endpoint.log),
+            table: None,
+            items: Vec::new(),
+            keys: Keys::default(),
+            judged_by: Arc::default(),
+        };
+        let _ = send(connection, nothing, Vec::new()).await.drain().await;
+    }
+    hold
+}
+
 /// False if what the effects depend on has changed; nothing was done then.
 async fn submit(connection: &Arc<Connection>, chain: &Chain, effects: Effects) -> bool {
     if effects.is_empty() {
         return true;
     }
+    let mut wait = may_conflict(&effects);
+    let now = now_micros() as u64;
+    let (own, published) = match parts(connection, chain, now, Vec::new(), effects).await {
+        Ok(parts) => parts,
+        Err(rejection) => {
+            let what = &rejection.message;
+            tracing::warn!("what a hook wanted done was rejected, and nothing of it is: {what}");
+            return true;
+        }
+    };
+    wait |= !published.is_empty();
+    let lane = send(connection, own, published).await;
+    !wait || lane.drain().await.is_empty()
+}
+
+/// Sends what no message has asked for on its way, in a lane of its own: no message that
+/// comes back may take it along.
+async fn send(connection: &Connection, own: Part, published: Vec<Part>) -> Arc<Lane> {
+    let lane = Arc::new(Lane::new(1));
     let source = Source {
         command: Command::Handle {
             message_type: String::new(),
@@ -55,14 +95,15 @@ async fn submit(connection: &Arc<Connection>, chain: &Chain, effects: Effects) -
         received_at: now_micros() as u64,
         attempts: 0,
     };
-    let wait = may_conflict(&effects);
-    let items = effect_items(&connection.endpoint, effects.list);
-    // A lane of its own: no message that comes back may take it along.
-    let lane = Arc::new(Lane::new(1));
-    let written = (items, effects.keys);
-    let submission = submission(connection, source, written, chain, (lane.clone(), 0));
+    let submission = Submission {
+        own,
+        published,
+        lane: Arc::clone(&lane),
+        epoch: 0,
+        source,
+    };
     connection.endpoint.submit(submission).await;
-    !wait || lane.drain().await.is_empty()
+    lane
 }
 
 fn may_conflict(effects: &Effects) -> bool {

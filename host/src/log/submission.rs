@@ -74,15 +74,11 @@ pub enum Item {
     Step(Step),
 }
 
-/// A message that passed all its hooks. It is written whole or not at all.
-pub struct Submission {
+/// What a message brings to one endpoint.
+pub struct Part {
     pub log: Arc<EndpointLog>,
     /// The table as it was when the message was judged.
     pub table: Option<Arc<Table>>,
-    pub lane: Arc<Lane>,
-    /// The lane's epoch at judging.
-    pub epoch: u32,
-    pub source: Source,
     pub items: Vec<Item>,
     /// Key-value storage, read and written.
     pub keys: Keys,
@@ -90,25 +86,51 @@ pub struct Submission {
     pub judged_by: Arc<str>,
 }
 
-impl Submission {
+/// A message that passed all its hooks. It is written whole or not at all.
+pub struct Submission {
+    /// For the endpoint that the message was sent to.
+    pub own: Part,
+    /// What plugins published because of it, in order.
+    pub published: Vec<Part>,
+    pub lane: Arc<Lane>,
+    /// The lane's epoch at judging.
+    pub epoch: u32,
+    pub source: Source,
+}
+
+impl Part {
     pub fn drafts(&self) -> impl Iterator<Item = &Draft> {
         self.items.iter().filter_map(|item| match item {
             Item::Event(draft) => Some(draft),
             Item::Step(_) => None,
         })
     }
+}
+
+impl Submission {
+    /// Its own part, then what was published.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        std::iter::once(&self.own).chain(&self.published)
+    }
+
+    fn drafts(&self) -> impl Iterator<Item = &Draft> {
+        self.parts().flat_map(Part::drafts)
+    }
 
     /// What it takes of its endpoint's admission: 8, and 1 for each KiB it sends or
     /// stores under keys.
     pub fn weight(&self) -> u32 {
         let sent: usize = self.drafts().map(|draft| draft.sent.len()).sum();
-        let bytes = sent as u64 + self.keys.bytes();
+        let stored: u64 = self.parts().map(|part| part.keys.bytes()).sum();
+        let bytes = sent as u64 + stored;
         // Bounded, because no message may need more than there is.
         8 + u32::try_from(bytes / 1024).map_or(32_768, |kib| kib.min(32_768))
     }
 
     /// True when a transaction is needed at all.
     pub fn writes(&self) -> bool {
-        self.source.message_id.is_some() || !self.keys.is_empty() || self.drafts().next().is_some()
+        self.source.message_id.is_some()
+            || self.drafts().next().is_some()
+            || self.parts().any(|part| !part.keys.is_empty())
     }
 }

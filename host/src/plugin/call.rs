@@ -40,6 +40,9 @@ pub struct CallContext {
     pub received_at: u64,
     /// The message waited in a queue before it was judged.
     pub queued: bool,
+    /// 0 for what a client caused; 1 more for each message that a plugin published
+    /// because of it.
+    pub depth: u8,
     /// What host functions may ask.
     pub surroundings: Arc<dyn Surroundings>,
 }
@@ -190,8 +193,7 @@ impl Generation {
         let store = &mut instance.store;
         store.set_epoch_deadline(1);
         let state = store.data_mut();
-        let surroundings = Arc::clone(&cx.surroundings);
-        state.begin(ActiveCall::new(cx.connection, surroundings, effects.len()));
+        state.begin(ActiveCall::new(cx, effects.len()));
         state.keys = effects.keys.of(&self.name);
         let clock = Arc::clone(&state.clock);
         let connection = cx.connection.to_string();
@@ -239,6 +241,7 @@ impl Generation {
         };
         if let Some(kind) = error.kind() {
             self.statistics.failed(hook, took, kind);
+            self.pool.log().host_says(&error.to_string());
         }
         Err(error)
     }

@@ -6,6 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmBacktraceDetails};
 
+use super::log::Books;
 use super::ticker::{Pulse, Ticker};
 use super::turns::Turns;
 
@@ -62,6 +63,7 @@ pub struct Engine {
     slots: Arc<Semaphore>,
     ticker: Arc<Ticker>,
     turns: Turns,
+    books: Arc<Books>,
 }
 
 impl Engine {
@@ -79,6 +81,7 @@ impl Engine {
             settings: Arc::new(settings),
             ticker: Arc::new(ticker),
             turns: Turns::new(),
+            books: Arc::default(),
         })
     }
 
@@ -88,6 +91,11 @@ impl Engine {
 
     pub(super) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.wasmtime
+    }
+
+    /// What is kept of the plugins' logs.
+    pub fn books(&self) -> &Books {
+        &self.books
     }
 
     /// What guests that run long share.

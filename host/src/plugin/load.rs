@@ -170,7 +170,8 @@ pub async fn load(
     let (pre, exports) = steps.end(Step::Link, linked.map_err(mismatch))?;
 
     let plugin: Arc<str> = name.into();
-    let log = PluginLog::new(Arc::clone(&plugin), number, &settings.limits);
+    let book = engine.books().of(name);
+    let log = PluginLog::new(Arc::clone(&plugin), number, &settings.limits, book);
     let log = Arc::new(log);
     let statistics = Arc::new(Statistics::new(name));
     let pool = Pool::new(

@@ -76,6 +76,10 @@ impl Pool {
         &self.settings
     }
 
+    pub fn log(&self) -> &PluginLog {
+        &self.log
+    }
+
     pub fn shared_settings(&self) -> Arc<PluginSettings> {
         Arc::clone(&self.settings)
     }

@@ -13,6 +13,7 @@ use super::cache::CompileCache;
 use super::engine::Engine;
 use super::generation::Generation;
 use super::load::{LoadError, Step, check_name, load};
+use super::log::LogBook;
 use super::settings::PluginSettings;
 
 mod file;
@@ -112,6 +113,12 @@ impl Plugins {
     pub fn get(&self, name: &str) -> Option<PluginInfo> {
         let slot = self.slots.read().get(name).cloned()?;
         Some(PluginInfo::of(&slot))
+    }
+
+    /// What is kept of a plugin's log; none when there is no plugin of this name.
+    pub fn log(&self, name: &str) -> Option<Arc<LogBook>> {
+        self.handle(name)?;
+        Some(self.engine.books().of(name))
     }
 
     /// The same of all, by name.

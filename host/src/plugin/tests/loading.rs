@@ -103,7 +103,7 @@ async fn what_is_no_plugin_is_refused_at_its_step_with_a_remedy() {
             guest("no-hooks"),
             usual(),
             Step::Exports,
-            "`hookcast:plugin/describe@0.1.0`",
+            "`hookcast:plugin/describe@0.1.1`",
         ),
         (
             "foreign",

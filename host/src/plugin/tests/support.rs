@@ -98,6 +98,7 @@ pub fn context(surroundings: Room) -> CallContext {
         endpoint: "room".into(),
         received_at: 1_700_000_000_000_000,
         queued: false,
+        depth: 0,
         surroundings: Arc::new(surroundings),
     }
 }
@@ -173,6 +174,10 @@ impl Surroundings for Room {
 
     fn count(&self, _: &str) -> u32 {
         u32::try_from(self.members.len()).unwrap_or(u32::MAX)
+    }
+
+    fn publishable(&self, _: &str) -> Result<(), HostError> {
+        Ok(())
     }
 
     fn insert(
