@@ -87,7 +87,7 @@ fn expected(map: &mut Map, key: Key, operation: &Operation) -> Answer {
 
 /// The same through the buffer, as host functions do it.
 fn actual(space: &mut Space, committed: &Map, key: Key, operation: &Operation) -> Answer {
-    let mut seen = |space: &mut Space| match space.own(&key, NOW) {
+    let seen = |space: &mut Space| match space.own(&key, NOW) {
         Some(own) => Ok(own),
         None => {
             let stored = committed.get(&key).cloned();
