@@ -131,6 +131,52 @@ async fn hooks_of_a_message_see_what_those_before_have_written() {
 }
 
 #[tokio::test]
+async fn published_messages_see_the_keys_of_the_one_that_caused_them() {
+    let config = CONFIG.replace(r#"["kv"]"#, r#"["kv", "publish:chat", "publish:other"]"#);
+    let other = r#"
+        [endpoints.other]
+        path = "/other"
+        columns.body = "TEXT"
+        plugins = ["counter"]
+    "#;
+    let server = Setup::new(&(config + other)).guest("counter").start().await;
+    let mut here = server.subscribe("/chat").await;
+    let mut there = server.subscribe("/other").await;
+    let mut client = client(&server).await;
+    let count = json!({"op": "increment", "key": "n", "delta": 1});
+    let publish = |endpoint: &str, body: &str| {
+        let message = json!({"body": body, "prepare": [count]});
+        json!({"op": "publish", "endpoint": endpoint, "message": message})
+    };
+    let prepare = json!([
+        count,
+        publish("chat", "same"),
+        publish("other", "first there"),
+        publish("other", "second there"),
+        publish("chat", "same again"),
+    ]);
+    client
+        .acked(json!({"body": "cause", "prepare": prepare}))
+        .await;
+    for (body, n) in [("cause", 1), ("same", 2), ("same again", 3)] {
+        let event = here.recv().await;
+        assert_eq!(
+            (&event["body"], &event["prepared"][0]),
+            (&json!(body), &json!(n))
+        );
+    }
+    for (body, n) in [("first there", 1), ("second there", 2)] {
+        let event = there.recv().await;
+        assert_eq!(
+            (&event["body"], &event["prepared"][0]),
+            (&json!(body), &json!(n))
+        );
+    }
+    assert_eq!(get(&mut client, "n").await, "3");
+    assert_eq!(server.metric("hookcast_conflicts_total", &[]).await, 0.0);
+}
+
+#[tokio::test]
 async fn all_or_nothing() {
     let server = server().await;
     let mut client = client(&server).await;

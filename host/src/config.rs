@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use crate::plugin::Grant;
+use crate::plugin::{Grant, files_of};
 
 pub use admin::{AdminConfig, Secret};
 pub use endpoint::{Dialect, Durability, EndpointConfig, History};
@@ -144,12 +144,13 @@ impl Config {
 
     fn warnings_of_plugins(&self) -> Vec<String> {
         let unread = self.plugins.by_name.keys();
-        let unread = unread.filter(|name| !self.plugins.file(name).is_file());
+        let unread = unread.filter(|name| files_of(&self.plugins.dir, name).is_empty());
         let warning = |name: &String| {
             let key = format!("plugins.{name}");
-            let file = self.plugins.file(name);
+            let file = self.plugins.dir.join(format!("{name}.wasm"));
             format!(
-                "{}: `{key}` has settings, but there is no {}; check the name, or add the plugin",
+                "{}: `{key}` has settings, but there is no {} (or {name}.js); check the name, or \
+                 add the plugin",
                 self.place(&key),
                 file.display()
             )

@@ -13,10 +13,18 @@ use super::*;
 use crate::golden::{compare, repository};
 use crate::row::{Cell, ColumnType};
 
-/// A plugins folder: `chat` and `moderate`, and files that are no plugins.
+/// A plugins folder: `chat` and `moderate`, `double` with two files, and files that are no
+/// plugins.
 fn plugins_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for name in ["chat.wasm", "moderate.wasm", "chat.wasm.tmp", "README.md"] {
+    for name in [
+        "chat.wasm",
+        "moderate.js",
+        "double.wasm",
+        "double.mjs",
+        "chat.wasm.tmp",
+        "README.md",
+    ] {
         fs::write(folder.path().join(name), "").expect("a file");
     }
     folder
@@ -269,7 +277,7 @@ fn settings_of_an_absent_plugin_are_a_warning() {
         config.warnings(),
         [
             "hookcast.toml:1:10: `plugins.chta` has settings, but there is no \
-          plugins/chta.wasm; check the name, or add the plugin"
+          plugins/chta.wasm (or chta.js); check the name, or add the plugin"
         ]
     );
 }

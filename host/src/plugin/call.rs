@@ -231,12 +231,10 @@ impl Generation {
                     problem,
                 },
             },
-            Ok(Err(error)) => HookError::from_wasmtime(
-                self.pool.place(hook),
-                &error,
-                (limits.hook, "limits.hook"),
-                asked,
-            ),
+            Ok(Err(error)) => {
+                let limit = (limits.hook, "limits.hook");
+                self.pool.failed(hook, &error, limit, asked)
+            }
             Err(WallReached) => self.pool.wall_reached(hook),
         };
         if let Some(kind) = error.kind() {

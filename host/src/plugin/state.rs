@@ -76,8 +76,9 @@ impl ActiveCall {
 impl State {
     pub fn new(settings: Arc<PluginSettings>, log: Arc<PluginLog>, clock: Arc<RunClock>) -> Self {
         let captured = Captured::new(Arc::clone(&log));
-        // No environment, arguments, folders, stdin or network: nothing is reachable
-        // through WASI but clocks and random numbers.
+        // No environment, arguments, folders, stdin or network (sockets are denied unless
+        // the builder allows them): nothing is reachable through WASI but clocks and
+        // random numbers.
         let wasi = WasiCtx::builder()
             .stdout(captured.stdout())
             .stderr(captured.stderr())

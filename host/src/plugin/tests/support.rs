@@ -1,6 +1,6 @@
 //! Guests, an engine for all tests, and an endpoint that is not there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use futures_util::FutureExt as _;
@@ -11,15 +11,17 @@ use crate::effects::Effects;
 use crate::id::ConnectionId;
 use crate::kv::{Key, Stored};
 use crate::plugin::load::load;
+use crate::plugin::source::Source;
 use crate::plugin::{
-    CallContext, CompileCache, Engine, EngineSettings, Generation, Grant, HostError, KeyPage,
-    Limits, LoadError, PluginSettings, Surroundings,
+    CallContext, CompileCache, Compiler, Engine, EngineSettings, Generation, Grant, HostError,
+    KeyPage, Limits, LoadError, PluginSettings, Surroundings,
 };
 use crate::row::{Cell, Row, RowWrite};
 
 /// One engine for all tests: each reserves a good part of the address space.
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
-    Engine::new(EngineSettings { instances: 200 }).expect("an engine with 200 instances")
+    let settings = EngineSettings { instances: 200 };
+    Engine::new(settings, Compiler::in_this_process()).expect("an engine with 200 instances")
 });
 
 /// Compiled guests, kept from run to run beside the guests themselves.
@@ -70,7 +72,8 @@ pub async fn try_load(
     settings: PluginSettings,
 ) -> Result<Generation, LoadError> {
     let cache = Some(Arc::clone(&CACHE));
-    load(&ENGINE, cache, 1, name, bytes, Arc::new(settings)).await
+    let source = Source::uploaded(Path::new(""), name, bytes);
+    load(&ENGINE, cache, 1, name, source, Arc::new(settings)).await
 }
 
 /// The usual settings with everything granted: `relay` and `misbehave` import `rows`.

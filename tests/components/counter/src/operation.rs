@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hookcast_guest::kv::Bucket;
-use hookcast_guest::{HostError, Json, Result, json};
+use hookcast_guest::{HostError, Json, Result, json, messaging};
 use serde::Deserialize;
 
 /// `{"op": "get", "key": "k"}`, in the bucket `bucket` or the one called `main`. Values
@@ -71,6 +71,11 @@ enum What {
     DeleteMany {
         keys: Vec<String>,
     },
+    /// Publishes a message into an endpoint.
+    Publish {
+        endpoint: String,
+        message: Json,
+    },
     /// Sets `count` keys that begin with `prefix`.
     Sow {
         prefix: String,
@@ -123,6 +128,9 @@ impl Operation {
                 bucket.set_many(&pairs).map(done)
             }
             What::DeleteMany { keys } => bucket.delete_many(&slices(&keys)).map(done),
+            What::Publish { endpoint, message } => {
+                messaging::publish(&endpoint, "POST", message).map(done)
+            }
             What::Sow { prefix, count } => {
                 for n in 0..count {
                     bucket.set(&format!("{prefix}{n:04}"), b"")?;
