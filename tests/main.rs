@@ -33,6 +33,8 @@ mod hooks_door;
 mod hooks_effects;
 mod hostile;
 mod limits;
+mod keyvalue;
+mod keyvalue_bounds;
 mod message_ids;
 mod messaging;
 mod plugin_command;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::bindings::imports::hookcast::plugin::types;
 use crate::bindings::imports::wasi::config::store;
+use crate::bindings::imports::wasi::keyvalue::store as keyvalue;
 
 /// A host function refused, and nothing was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,23 @@ impl From<store::Error> for HostError {
     fn from(error: store::Error) -> Self {
         let (store::Error::Upstream(message) | store::Error::Io(message)) = error;
         Self::new("unavailable", message)
+    }
+}
+
+/// `wasi:keyvalue` has no codes; the host puts them before the text.
+impl From<keyvalue::Error> for HostError {
+    fn from(error: keyvalue::Error) -> Self {
+        match error {
+            keyvalue::Error::NoSuchStore => Self::new("not_found", "there is no such bucket"),
+            keyvalue::Error::AccessDenied => Self::new(
+                "denied",
+                "needs the grant \"kv\": add it to the plugin's `grants`",
+            ),
+            keyvalue::Error::Other(text) => match text.split_once(": ") {
+                Some((code, message)) => Self::new(code, message),
+                None => Self::new("unavailable", text),
+            },
+        }
     }
 }
 

@@ -51,6 +51,7 @@ pub mod groups;
 mod hooks;
 mod host_error;
 mod json;
+pub mod kv;
 mod log;
 pub mod messaging;
 mod panic;

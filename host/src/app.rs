@@ -19,6 +19,7 @@ use crate::deliver::{Encoder, Groups, Hub, HubSender};
 use crate::dialect::gramex::Gramex;
 use crate::directory::Directory;
 use crate::endpoint::{ADMISSION, Chain, Endpoint};
+use crate::judge::floor::Floor;
 use crate::log::EndpointLog;
 use crate::log::appender;
 use crate::log::position::{Incarnation, Incarnations};
@@ -206,6 +207,7 @@ impl App {
                 self.writers.database.clone()
             },
             admission,
+            floor: Floor::default(),
             chain: ArcSwap::from_pointee(chain),
             settings: ArcSwap::from_pointee(settings.clone()),
             first_head: opened.head,

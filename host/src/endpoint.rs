@@ -16,6 +16,7 @@ use crate::deliver::{Encoder, Groups};
 use crate::dialect::Dialect;
 use crate::directory::Directory;
 use crate::id::ConnectionId;
+use crate::judge::floor::Floor;
 use crate::log::EndpointLog;
 use crate::log::sequencer::SequencerHandle;
 use crate::log::{Event, LogReader, Submission};
@@ -41,6 +42,7 @@ pub struct Endpoint {
     pub groups: Arc<Groups>,
     pub sequencer: SequencerHandle,
     pub admission: Arc<Semaphore>,
+    pub floor: Floor,
     /// What a config reload or a plugin reload exchanges. Each message takes one
     /// snapshot.
     pub chain: ArcSwap<Chain>,

@@ -6,21 +6,22 @@
 //! part of the submission; a rejection anywhere leaves no trace of it.
 
 pub mod defaults;
+pub mod floor;
 mod handlers;
 mod modify;
 mod object;
+pub mod outside;
 mod prepare;
 pub mod publish;
 
 use std::sync::Arc;
 
-use crate::clock::now_micros;
 use crate::connection::Connection;
 use crate::deliver::Step;
 use crate::effects::{Effect, Effects};
 use crate::endpoint::{Chain, Endpoint};
 use crate::log::submission::{Command, Draft, Item, Source};
-use crate::log::{Audience, Lane, Method, Part, Submission};
+use crate::log::{Audience, Method, Part, Submission};
 use crate::plugin::{CallContext, HookError};
 use crate::rejection::{Rejection, code};
 use crate::row::{RowWrite, Table};
@@ -88,17 +89,18 @@ async fn parts(
 ) -> Result<(Part, Vec<Part>), Rejection> {
     let endpoint = &connection.endpoint;
     let mut waiting = publish::Waiting::new();
-    items.extend(effect_items(endpoint, effects, 0, &mut waiting));
-    let published = if waiting.is_empty() {
-        Vec::new()
-    } else {
-        Box::pin(publish::judge(connection, received_at, waiting, &mut items)).await?
-    };
-    let own = Part {
+    items.extend(effect_items(endpoint, effects.list, 0, &mut waiting));
+    let mut own = Part {
         log: endpoint.log.clone(),
         table: endpoint.table.clone(),
         items,
+        keys: effects.keys,
         judged_by: chain.judged_by.clone(),
+    };
+    let published = if waiting.is_empty() {
+        Vec::new()
+    } else {
+        Box::pin(publish::judge(connection, received_at, waiting, &mut own)).await?
     };
     Ok((own, published))
 }
@@ -185,43 +187,6 @@ impl Judging<'_> {
     }
 }
 
-/// Submits what hooks outside of any message want done (`open`, `close`).
-pub async fn submit_effects(connection: &Arc<Connection>, chain: &Chain, effects: Effects) {
-    if effects.0.is_empty() {
-        return;
-    }
-    let source = Source {
-        command: Command::Handle {
-            message_type: String::new(),
-            message: serde_json::Map::new(),
-        },
-        message_id: None,
-        connection: connection.id,
-        user: connection.user_id().cloned(),
-        received_at: now_micros() as u64,
-        // It can't be judged anew: there is no message.
-        attempts: u32::MAX - 1,
-    };
-    let parts = parts(connection, chain, source.received_at, Vec::new(), effects);
-    let (own, published) = match parts.await {
-        Ok(parts) => parts,
-        Err(rejection) => {
-            let what = &rejection.message;
-            tracing::warn!("what a hook wanted done was rejected, and nothing of it is: {what}");
-            return;
-        }
-    };
-    let submission = Submission {
-        own,
-        published,
-        // A lane of its own: no message that comes back may take it along.
-        lane: Arc::new(Lane::new(1)),
-        epoch: 0,
-        source,
-    };
-    connection.endpoint.submit(submission).await;
-}
-
 /// Logs a failed hook for the operator and gives what its sender hears. The span says
 /// which connection it was.
 pub fn hook_failed(error: &HookError) -> Rejection {
@@ -236,12 +201,12 @@ pub fn hook_failed(error: &HookError) -> Rejection {
 /// `depth` is that of the message whose hooks these were.
 fn effect_items(
     endpoint: &Endpoint,
-    effects: Effects,
+    effects: Vec<Effect>,
     depth: u8,
     waiting: &mut publish::Waiting,
 ) -> Vec<Item> {
-    let mut items = Vec::with_capacity(effects.0.len());
-    for effect in effects.0 {
+    let mut items = Vec::with_capacity(effects.len());
+    for effect in effects {
         match effect {
             Effect::Publish(publication) => waiting.push_back((publication, depth + 1)),
             effect => items.extend(effect_item(endpoint, effect)),

@@ -61,7 +61,7 @@ pub use registry::{
 pub use settings::{Isolation, PluginSettings};
 pub use source::{ONE_FILE, file_of, files_of, plugin_of};
 pub use statistics::HookFigures;
-pub use surroundings::{HostError, Surroundings};
+pub use surroundings::{HostError, KeyPage, Surroundings};
 
 #[cfg(test)]
 mod tests;

@@ -134,7 +134,7 @@ fn the_reference_shows_the_defaults() {
         [plugins]
         dir = '${PLUGINS}'
         [plugins.chat]
-        grants = ['rows:read', 'rows:write']
+        grants = ['rows:read', 'rows:write', 'kv']
         config.words = 'a, b'
         limits.output = '64 KiB'
         limits.transfer = '2 MiB'

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::body::Body;
+use futures_util::FutureExt as _;
 use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::upgrade::Upgraded;
@@ -26,10 +27,10 @@ use crate::judge;
 use crate::log::Lane;
 use crate::plugin::{Hook, HookError};
 use crate::problem::problem;
-use crate::rejection::code;
+use crate::rejection::{Rejection, code};
 use crate::server::Slot;
 
-use super::{Client, Connection, User, session};
+use super::{Client, Connection, User, session, start};
 
 /// What the router found out about a request.
 pub struct Arrival {
@@ -88,7 +89,7 @@ pub async fn accept(
             return;
         };
         let connection = establish(accepted.client, &accepted.groups, stream);
-        judge::submit_effects(&connection, &chain, accepted.effects).await;
+        commit(&connection, &chain, accepted.effects).await;
         drop(chain);
         // Boxed: the handshake's own future must not hold room for the session's.
         Box::pin(session::run(connection, early)).await;
@@ -155,6 +156,40 @@ async fn connect(chain: &Chain, client: Client) -> Result<Accepted, Response<Bod
             "internal error",
         )),
     }
+}
+
+/// Commits what the `connect` hooks want done. They have accepted the connection; if what
+/// they had read has changed since, they are asked again, and may close it.
+async fn commit(connection: &Arc<Connection>, chain: &Chain, effects: Effects) {
+    let mut first = Some(effects);
+    let hooks = move || {
+        let first = first.take();
+        async move {
+            match first {
+                Some(effects) => Ok(((), effects)),
+                None => Ok(((), ask_again(connection, chain).await?)),
+            }
+        }
+        .boxed()
+    };
+    if let Err(rejection) = judge::outside::commit(connection, chain, hooks).await {
+        start::refuse(connection, &rejection);
+    }
+}
+
+/// Runs the `connect` hooks of a connection that is there already: who it is stays as it
+/// was.
+async fn ask_again(connection: &Arc<Connection>, chain: &Chain) -> Result<Effects, Rejection> {
+    let mut effects = Effects::default();
+    for generation in chain.with(Hook::Connect) {
+        let call = connection.client.call("", now_micros() as u64);
+        match generation.connect(&call, &mut effects).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(refusal)) => return Err(Rejection::new(code::REJECTED, refusal.reason)),
+            Err(error) => return Err(judge::hook_failed(&error)),
+        }
+    }
+    Ok(effects)
 }
 
 /// Makes the connection known to its endpoint and to fan-out.

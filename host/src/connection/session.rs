@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use futures_util::FutureExt as _;
+use tracing::Instrument as _;
+
 use crate::clock::now_micros;
 use crate::close_code;
 use crate::deliver::HubMessage;
@@ -18,8 +21,6 @@ use crate::effects::Effects;
 use crate::frame;
 use crate::judge;
 use crate::plugin::{Cause, Hook};
-
-use tracing::Instrument as _;
 
 use super::heartbeat::{Due, Heartbeat};
 use super::inbox::{Inbox, Received};
@@ -261,13 +262,20 @@ impl Session {
 async fn tell_plugins(connection: &Arc<Connection>, cause: &Cause) {
     let chain = connection.endpoint.chain();
     let call = connection.client.call("", now_micros() as u64);
-    let mut effects = Effects::default();
-    for generation in chain.with(Hook::Close) {
-        if let Err(error) = generation.close(&call, cause, &mut effects).await {
-            judge::hook_failed(&error);
+    let hooks = || {
+        async {
+            let mut effects = Effects::default();
+            for generation in chain.with(Hook::Close) {
+                if let Err(error) = generation.close(&call, cause, &mut effects).await {
+                    judge::hook_failed(&error);
+                }
+            }
+            Ok(((), effects))
         }
-    }
-    judge::submit_effects(connection, &chain, effects).await;
+        .boxed()
+    };
+    // A failure is logged there; nobody is left to be told.
+    let _ = judge::outside::commit(connection, &chain, hooks).await;
 }
 
 /// Waits for work to end; for ever if there is none.

@@ -20,6 +20,7 @@ use super::statistics::Spent;
 use super::surroundings::Surroundings;
 use crate::effects::Effects;
 use crate::id::ConnectionId;
+use crate::kv::Space;
 
 mod input;
 mod output;
@@ -194,7 +195,8 @@ impl Generation {
         let store = &mut instance.store;
         store.set_epoch_deadline(1);
         let state = store.data_mut();
-        state.begin(ActiveCall::new(cx, effects.0.len()));
+        state.begin(ActiveCall::new(cx, effects.len()));
+        state.keys = effects.keys.of(&self.name);
         let clock = Arc::clone(&state.clock);
         let connection = cx.connection.to_string();
         let call = wit::Call {
@@ -215,9 +217,12 @@ impl Generation {
             Ok(Ok(output)) => match output.problem(limits.output) {
                 None => {
                     if !output.says_no() {
-                        effects.0.append(&mut state.effects);
+                        effects.list.append(&mut state.effects);
+                        let keys = std::mem::take(&mut state.keys);
+                        effects.keys.set(&self.name, keys);
                     }
                     state.effects.clear();
+                    state.keys = Space::default();
                     lease.give_back();
                     self.statistics.returned(hook, &spent, &output);
                     return Ok(output);

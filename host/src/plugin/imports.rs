@@ -24,6 +24,8 @@ use super::surroundings::HostError;
 mod config;
 mod context;
 mod groups;
+pub mod keyvalue;
+mod kv;
 mod logging;
 mod messaging;
 mod rows;
@@ -77,6 +79,14 @@ pub fn rows_granted(settings: &PluginSettings) -> bool {
     settings.granted(&Grant::RowsRead) || settings.granted(&Grant::RowsWrite)
 }
 
+/// The interfaces that need the grant `kv`.
+pub const KV: &[&str] = &[
+    "hookcast:plugin/kv",
+    "wasi:keyvalue/store",
+    "wasi:keyvalue/atomics",
+    "wasi:keyvalue/batch",
+];
+
 /// A linker with what the settings grant and nothing else. For a script it has all that
 /// the runtime imports: there each function checks its grant when it is called.
 pub fn linker(
@@ -95,6 +105,12 @@ pub fn linker(
     wasi::config::store::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     if script.is_some() || rows_granted(settings) {
         plugin::rows::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    }
+    if script.is_some() || settings.granted(&Grant::Kv) {
+        plugin::kv::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+        wasi::keyvalue::store::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+        wasi::keyvalue::atomics::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+        wasi::keyvalue::batch::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     }
     if let Some(script) = script {
         script::add_to_linker(l, script)?;

@@ -2,6 +2,7 @@
 
 use wasmparser::{CanonicalFunction, CanonicalOption, Encoding, Parser, Payload};
 
+use super::grant::Grant;
 use super::hook::Hook;
 use super::imports;
 use super::settings::PluginSettings;
@@ -118,7 +119,8 @@ pub fn check_imports(
 fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<String> {
     let (interface, version) = import.split_once('@').unwrap_or((import, ""));
     let package = interface.split('/').next().unwrap_or(interface);
-    if imports::ALWAYS.contains(&interface) || interface == imports::ROWS {
+    let kv = imports::KV.contains(&interface);
+    if imports::ALWAYS.contains(&interface) || interface == imports::ROWS || kv {
         let wanted = offered_version(interface);
         if !same_line(version, wanted) {
             return Some(format!(
@@ -129,6 +131,9 @@ fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<Strin
             return Some(format!(
                 "add \"rows:read\" or \"rows:write\" to `grants` of [plugins.{plugin}]"
             ));
+        }
+        if kv && !settings.granted(&Grant::Kv) {
+            return Some(format!("add \"kv\" to `grants` of [plugins.{plugin}]"));
         }
         return None;
     }
@@ -147,6 +152,7 @@ fn offered_version(interface: &str) -> &'static str {
     match interface {
         "wasi:logging/logging" => "0.1.0-draft",
         "wasi:config/store" => "0.2.0-rc.1",
+        _ if interface.starts_with("wasi:keyvalue/") => "0.2.0-draft",
         _ if interface.starts_with("hookcast:") => "0.1.1",
         _ => "0.2",
     }
@@ -217,7 +223,6 @@ pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::grant::Grant;
 
     #[test]
     fn imports_are_granted_or_refused_with_a_remedy() {
@@ -240,15 +245,24 @@ mod tests {
             ("wasi:logging/logging@0.1.0", "0.1.0-draft"),
             ("wasi:sockets/tls@0.2.0", "does not offer"),
             ("wasi:http/outgoing-handler@0.2.0", "HTTP"),
-            ("wasi:keyvalue/store@0.2.0-draft", "does not offer"),
+            ("wasi:keyvalue/store@0.2.0-draft", "add \"kv\" to `grants`"),
+            ("wasi:keyvalue/store@0.2.0-draft2", "0.2.0-draft"),
+            ("wasi:keyvalue/watcher@0.2.0-draft", "does not offer"),
+            ("hookcast:plugin/kv@0.1.1", "add \"kv\" to `grants`"),
             ("env", "does not offer"),
         ] {
             let told = remedy(refused, "p", &usual).expect(refused);
             assert!(told.contains(says), "{refused}: {told}");
         }
-        let grants = vec![Grant::RowsWrite];
+        let grants = vec![Grant::RowsWrite, Grant::Kv];
         let granted = PluginSettings { grants, ..usual };
-        assert_eq!(remedy("hookcast:plugin/rows@0.1.0", "p", &granted), None);
+        for import in [
+            "hookcast:plugin/rows@0.1.0",
+            "hookcast:plugin/kv@0.1.1",
+            "wasi:keyvalue/batch@0.2.0-draft",
+        ] {
+            assert_eq!(remedy(import, "p", &granted), None, "{import}");
+        }
     }
 
     #[test]

@@ -16,9 +16,7 @@ use super::settings::PluginSettings;
 use super::surroundings::{HostError, Surroundings};
 use crate::effects::Effect;
 use crate::id::ConnectionId;
-
-/// Handles (pollables, streams, errors) a guest may have open.
-const RESOURCES: usize = 1_000;
+use crate::kv::Space;
 
 /// Data of one store, which is one instance.
 pub struct State {
@@ -30,6 +28,8 @@ pub struct State {
     pub call: Option<ActiveCall>,
     /// Effects of the current call. The buffer is kept from call to call.
     pub effects: Vec<Effect>,
+    /// The plugin's keys as the message's hooks have left them so far.
+    pub keys: Space,
     /// What the guest writes to stdout and stderr.
     pub captured: Captured,
     pub usage: Usage,
@@ -45,10 +45,12 @@ pub struct ActiveCall {
     pub surroundings: Arc<dyn Surroundings>,
     /// How many publications away from a client's message.
     pub depth: u8,
-    /// Effects that earlier hooks of the message have had.
-    before: usize,
+    /// Effects of the message so far, those of earlier hooks included.
+    count: usize,
     /// Bytes that the effects of this call hold so far.
     bytes: usize,
+    /// Bytes that the plugin's keys took before the call, once it has asked.
+    pub kv_used: Option<u64>,
 }
 
 impl ActiveCall {
@@ -59,8 +61,9 @@ impl ActiveCall {
             endpoint: Arc::clone(&cx.endpoint),
             surroundings: Arc::clone(&cx.surroundings),
             depth: cx.depth,
-            before,
+            count: before,
             bytes: 0,
+            kv_used: None,
         }
     }
 }
@@ -82,7 +85,7 @@ impl State {
             .max_random_size(64 << 10)
             .build();
         let mut resources = ResourceTable::new();
-        resources.set_max_capacity(RESOURCES);
+        resources.set_max_capacity(settings.limits.handles);
         let usage = Usage::new(Arc::clone(&meter));
         Self {
             settings,
@@ -91,6 +94,7 @@ impl State {
             clock,
             call: None,
             effects: Vec::new(),
+            keys: Space::default(),
             captured,
             usage,
             wasi,
@@ -156,9 +160,15 @@ impl State {
 
     /// Buffers an effect. `bytes` is what its texts hold.
     pub fn push(&mut self, bytes: usize, effect: Effect) -> Result<(), HostError> {
+        self.charge(bytes)?;
+        self.effects.push(effect);
+        Ok(())
+    }
+
+    /// Takes an effect of this size off what the call may still have.
+    pub fn charge(&mut self, bytes: usize) -> Result<(), HostError> {
         let call = self.active()?;
-        let (before, bytes) = (call.before, call.bytes.saturating_add(bytes));
-        let count = before + self.effects.len() + 1;
+        let (count, bytes) = (call.count + 1, call.bytes.saturating_add(bytes));
         let limits = &self.settings.limits;
         if count > limits.effects {
             let limit = limits.effects;
@@ -172,8 +182,8 @@ impl State {
         }
         self.meter.used(Limit::Effects, count as u64);
         self.meter.used(Limit::EffectBytes, bytes as u64);
-        self.active()?.bytes = bytes;
-        self.effects.push(effect);
+        let call = self.active()?;
+        (call.count, call.bytes) = (count, bytes);
         Ok(())
     }
 }
