@@ -37,8 +37,9 @@ pub use call::{Acceptance, Arg, CallContext, Cause, Input, Output, Refusal, User
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{HookError, Place};
 pub use generation::{Generation, Handler};
-pub use grant::Grant;
+pub use grant::{Grant, NoGrant};
 pub use hook::Hook;
+pub use imports::http::Roots;
 pub use load::{LoadError, LoadReport, Step};
 pub use registry::{
     Candidate, Changes, Failure, GenerationInfo, PluginHandle, PluginInfo, Plugins, RegistryError,

@@ -50,6 +50,10 @@ fn settings(config: &Config, name: &str) -> PluginSettings {
             calls_per_instance: limits.calls_per_instance,
             log_line: limits.log_line,
             log_rate: limits.log_rate,
+            http_calls: limits.http_calls,
+            http_bytes: limits.http_bytes,
+            http_time: limits.http_time,
+            http_concurrent: limits.http_concurrent,
         },
         isolation: plugin.isolation,
     }

@@ -14,7 +14,7 @@ use crate::bearer::Bearer;
 use crate::close_code;
 use crate::config::Config;
 use crate::maintenance;
-use crate::plugin::{CompileCache, Engine, EngineSettings, Plugins};
+use crate::plugin::{CompileCache, Engine, EngineSettings, Plugins, Roots};
 use crate::plugin_config;
 use crate::server;
 use crate::telemetry;
@@ -58,9 +58,15 @@ pub async fn run(config: Config) -> Result<()> {
 
 /// Loads every plugin of the folder; those that endpoints use must load.
 async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
-    let engine = Engine::new(EngineSettings {
+    let mut engine = Engine::new(EngineSettings {
         instances: config.engine.instances,
     })?;
+    if let Some(file) = &config.engine.http_roots {
+        let roots = Roots::read(file).map_err(|problem| {
+            anyhow::anyhow!("`engine.http_roots`: {} {problem}", file.display())
+        })?;
+        engine = engine.trusting(roots);
+    }
     let cache = CompileCache::open(&config.engine.cache).with_context(|| {
         format!(
             "can't open the folder of compiled code, {}",

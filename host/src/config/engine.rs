@@ -12,6 +12,8 @@ pub struct EngineConfig {
     pub instances: u32,
     /// Folder of compiled code; may be deleted at any time.
     pub cache: PathBuf,
+    /// PEM file of root certificates for plugins' HTTPS requests, besides the system's.
+    pub http_roots: Option<PathBuf>,
 }
 
 impl EngineConfig {
@@ -22,10 +24,20 @@ impl EngineConfig {
             // A plugin without limits of its own may have 32.
             instances: section.read("instances", 1000, |value| value.whole(32..=20_000)),
             cache: section.read("cache", "data/cache".into(), folder),
+            http_roots: section.read("http_roots", None, file),
         };
         section.finish();
         config
     }
+}
+
+/// A file, relative to the working directory; empty is none.
+fn file(value: &Value<'_>) -> Result<Option<PathBuf>, Wrong> {
+    let text = value.text()?;
+    if text.contains('\0') {
+        return Err(Wrong::new("is not a path", "name a file"));
+    }
+    Ok((!text.is_empty()).then(|| text.into()))
 }
 
 /// A folder, relative to the working directory.

@@ -33,6 +33,14 @@ pub struct PluginLimits {
     pub log_line: usize,
     /// Lines of the log per second.
     pub log_rate: u32,
+    /// HTTP requests of one call.
+    pub http_calls: u32,
+    /// Size of all requests and responses of one call.
+    pub http_bytes: u64,
+    /// Time for one request and its response.
+    pub http_time: Duration,
+    /// HTTP requests at a time.
+    pub http_concurrent: usize,
 }
 
 impl Default for PluginLimits {
@@ -49,6 +57,10 @@ impl Default for PluginLimits {
             calls_per_instance: 10_000,
             log_line: 1 << 10,
             log_rate: 100,
+            http_calls: 4,
+            http_bytes: MIB,
+            http_time: Duration::from_millis(500),
+            http_concurrent: 16,
         }
     }
 }
@@ -82,6 +94,16 @@ impl PluginLimits {
             }),
             // 0 silences a plugin.
             log_rate: section.read("log_rate", usual.log_rate, |value| value.whole(0..=100_000)),
+            http_calls: section.read("http_calls", usual.http_calls, |value| {
+                value.whole(0..=1_000)
+            }),
+            http_bytes: section.read("http_bytes", usual.http_bytes, |value| {
+                value.size(KIB..=64 * MIB)
+            }),
+            http_time: section.read("http_time", usual.http_time, |value| value.duration(time)),
+            http_concurrent: section.read("http_concurrent", usual.http_concurrent, |value| {
+                value.whole(1..=10_000)
+            }),
         };
         if limits.hook > limits.wall {
             let what = format!(

@@ -19,6 +19,10 @@ impl Config {
                 self.engine.instances != new.engine.instances,
             ),
             ("engine.cache", self.engine.cache != new.engine.cache),
+            (
+                "engine.http_roots",
+                self.engine.http_roots != new.engine.http_roots,
+            ),
             ("plugins.dir", self.plugins.dir != new.plugins.dir),
         ];
         let mut keys: Vec<String> = differs

@@ -227,6 +227,7 @@ fn the_reference_marks_what_needs_a_restart() {
         [engine]
         instances = 999
         cache = 'other'
+        http_roots = 'other.pem'
         [plugins]
         dir = 'other'
         [endpoints.chat]

@@ -210,7 +210,7 @@ impl Generation {
         let answer = within(&clock, limits.hook, limits.wall, answer).await;
         let took = clock.took();
         let state = instance.store.data_mut();
-        let asked = state.end();
+        let ended = state.end();
         let error = match answer {
             Ok(Ok(output)) => match output.problem(limits.output) {
                 None => {
@@ -219,7 +219,9 @@ impl Generation {
                         effects.0.append(&mut state.effects);
                     }
                     state.effects.clear();
-                    lease.give_back();
+                    if !ended.spent {
+                        lease.give_back();
+                    }
                     self.statistics.returned(hook, took, said_no);
                     return Ok(output);
                 }
@@ -232,7 +234,7 @@ impl Generation {
                 self.pool.place(hook),
                 &error,
                 (limits.hook, "limits.hook"),
-                asked,
+                ended.last_words,
             ),
             Err(WallReached) => self.pool.wall_reached(hook),
         };

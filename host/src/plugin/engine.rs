@@ -6,6 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmBacktraceDetails};
 
+use super::imports::http::{Network, Roots};
 use super::ticker::{Pulse, Ticker};
 use super::turns::Turns;
 
@@ -62,6 +63,7 @@ pub struct Engine {
     slots: Arc<Semaphore>,
     ticker: Arc<Ticker>,
     turns: Turns,
+    network: Arc<Network>,
 }
 
 impl Engine {
@@ -79,7 +81,15 @@ impl Engine {
             settings: Arc::new(settings),
             ticker: Arc::new(ticker),
             turns: Turns::new(),
+            network: Arc::new(Network::new(Roots::default())),
         })
+    }
+
+    /// HTTPS requests of plugins trust these root certificates besides the system's.
+    #[must_use]
+    pub fn trusting(mut self, roots: Roots) -> Self {
+        self.network = Arc::new(Network::new(roots));
+        self
     }
 
     pub fn settings(&self) -> &EngineSettings {
@@ -93,6 +103,11 @@ impl Engine {
     /// What guests that run long share.
     pub(super) fn turns(&self) -> Turns {
         self.turns.clone()
+    }
+
+    /// What requests of guests go through.
+    pub(super) fn network(&self) -> Arc<Network> {
+        Arc::clone(&self.network)
     }
 
     /// What guests announce their calls to.

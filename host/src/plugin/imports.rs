@@ -20,6 +20,7 @@ use super::surroundings::HostError;
 mod config;
 mod context;
 mod groups;
+pub mod http;
 mod logging;
 mod messaging;
 mod rows;
@@ -58,6 +59,9 @@ pub const ALWAYS: &[&str] = &[
 /// The interface that needs one of the `rows` grants.
 pub const ROWS: &str = "hookcast:plugin/rows";
 
+/// The interfaces that need an `http:HOST` grant.
+pub const HTTP: &[&str] = &["wasi:http/types", "wasi:http/outgoing-handler"];
+
 /// Whether these settings grant anything of `rows`.
 pub fn rows_granted(settings: &PluginSettings) -> bool {
     settings.granted(&Grant::RowsRead) || settings.granted(&Grant::RowsWrite)
@@ -79,6 +83,9 @@ pub fn linker(
     wasi::config::store::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     if rows_granted(settings) {
         plugin::rows::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    }
+    if settings.grants_http() {
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
     }
     Ok(linker)
 }

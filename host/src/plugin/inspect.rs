@@ -118,7 +118,8 @@ pub fn check_imports(
 fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<String> {
     let (interface, version) = import.split_once('@').unwrap_or((import, ""));
     let package = interface.split('/').next().unwrap_or(interface);
-    if imports::ALWAYS.contains(&interface) || interface == imports::ROWS {
+    let http = imports::HTTP.contains(&interface);
+    if imports::ALWAYS.contains(&interface) || interface == imports::ROWS || http {
         let wanted = offered_version(interface);
         if !same_line(version, wanted) {
             return Some(format!(
@@ -130,6 +131,12 @@ fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<Strin
                 "add \"rows:read\" or \"rows:write\" to `grants` of [plugins.{plugin}]"
             ));
         }
+        if http && !settings.grants_http() {
+            return Some(format!(
+                "add the hosts that it may call to `grants` of [plugins.{plugin}], such as \
+                 \"http:api.example.com\""
+            ));
+        }
         return None;
     }
     Some(match package {
@@ -137,7 +144,7 @@ fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<Strin
                               the server's `wit/`"
             .into(),
         "wasi:sockets" => "plugins can't open sockets; remove what uses the network".into(),
-        "wasi:http" => "plugins can't send HTTP requests; remove what uses the network".into(),
+        "wasi:http" => "plugins send HTTP requests and don't answer any; remove the handler".into(),
         _ => "this server does not offer it; remove what needs it, or build with a \
               `wasm32-wasip2` toolchain"
             .into(),
@@ -239,16 +246,25 @@ mod tests {
             ("wasi:io/streams@0.3.0", "offers version 0.2"),
             ("wasi:logging/logging@0.1.0", "0.1.0-draft"),
             ("wasi:sockets/tcp@0.2.0", "sockets"),
-            ("wasi:http/outgoing-handler@0.2.0", "HTTP"),
+            ("wasi:http/types@0.2.0", "\"http:api.example.com\""),
+            ("wasi:http/outgoing-handler@0.2.0", "grants` of [plugins.p]"),
+            ("wasi:http/outgoing-handler@0.3.0", "offers version 0.2"),
+            ("wasi:http/incoming-handler@0.2.0", "don't answer"),
             ("wasi:keyvalue/store@0.2.0-draft", "does not offer"),
             ("env", "does not offer"),
         ] {
             let told = remedy(refused, "p", &usual).expect(refused);
             assert!(told.contains(says), "{refused}: {told}");
         }
-        let grants = vec![Grant::RowsWrite];
+        let http = Grant::parse("http:example.com").expect("a grant");
+        let grants = vec![Grant::RowsWrite, http];
         let granted = PluginSettings { grants, ..usual };
-        assert_eq!(remedy("hookcast:plugin/rows@0.1.0", "p", &granted), None);
+        for import in [
+            "hookcast:plugin/rows@0.1.0",
+            "wasi:http/outgoing-handler@0.2.12",
+        ] {
+            assert_eq!(remedy(import, "p", &granted), None);
+        }
     }
 
     #[test]

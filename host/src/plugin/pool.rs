@@ -13,6 +13,7 @@ use super::deadline::{RunClock, WallReached, within};
 use super::engine::Engine;
 use super::error::{HookError, Place};
 use super::hook::Hook;
+use super::imports::http::Outbound;
 use super::instance::{Exports, Instance};
 use super::log::PluginLog;
 use super::permits::Permits;
@@ -34,6 +35,7 @@ pub struct Pool {
     settings: Arc<PluginSettings>,
     log: Arc<PluginLog>,
     statistics: Arc<Statistics>,
+    outbound: Arc<Outbound>,
     /// Memories an instance takes of the engine's pool.
     memories: u32,
     permits: Permits,
@@ -59,7 +61,10 @@ impl Pool {
         log: Arc<PluginLog>,
         statistics: Arc<Statistics>,
     ) -> Self {
+        let network = engine.network();
+        let outbound = Outbound::new(network, Arc::clone(&settings), Arc::clone(&log));
         Self {
+            outbound: Arc::new(outbound),
             memories: Engine::slots_of(pre.component()),
             permits: Permits::new(settings.limits.instances),
             idle: Mutex::new(Vec::new()),
@@ -143,6 +148,7 @@ impl Pool {
             Arc::clone(&self.settings),
             Arc::clone(&self.log),
             Arc::clone(&clock),
+            Arc::clone(&self.outbound),
         );
         let mut store = Store::new(self.engine.wasmtime(), state);
         store.limiter(|state| &mut state.usage);

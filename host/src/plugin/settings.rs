@@ -23,6 +23,13 @@ impl PluginSettings {
     pub fn granted(&self, grant: &Grant) -> bool {
         self.grants.contains(grant)
     }
+
+    /// Whether requests to any host are granted.
+    pub fn grants_http(&self) -> bool {
+        self.grants
+            .iter()
+            .any(|grant| matches!(grant, Grant::Http(_)))
+    }
 }
 
 /// How long an instance lives.
@@ -63,6 +70,14 @@ pub struct Limits {
     pub log_line: usize,
     /// Log lines per second, all instances of a generation together.
     pub log_rate: u32,
+    /// HTTP requests that one call of a hook may send.
+    pub http_calls: u32,
+    /// Bytes of all requests and responses of one call, with headers.
+    pub http_bytes: u64,
+    /// Time from a request's start to the end of its response.
+    pub http_time: Duration,
+    /// Requests of one generation at the same time; others wait within their time.
+    pub http_concurrent: usize,
 }
 
 impl Default for Limits {
@@ -79,6 +94,10 @@ impl Default for Limits {
             calls_per_instance: 10_000,
             log_line: 1 << 10,
             log_rate: 100,
+            http_calls: 4,
+            http_bytes: 1 << 20,
+            http_time: Duration::from_millis(500),
+            http_concurrent: 16,
         }
     }
 }
