@@ -30,6 +30,7 @@ mod hooks_chain;
 mod hooks_door;
 mod hooks_effects;
 mod hostile;
+mod http_out;
 mod message_ids;
 mod messaging;
 mod plugins_admin;

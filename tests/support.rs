@@ -4,6 +4,7 @@ pub mod admin;
 pub mod client;
 pub mod database;
 pub mod guests;
+pub mod http;
 pub mod load;
 pub mod log;
 pub mod patience;

@@ -179,7 +179,8 @@ mod tests {
             ("*.com", "too much"),
             ("*.*.com", "too much"),
             ("*.127.0.0.1", "neither"),
-            ("[::1", "neither"),
+            ("[::1", "brackets"),
+            ("[::g]", "neither"),
             ("exa mple.com", "neither"),
             (".", "neither"),
         ] {

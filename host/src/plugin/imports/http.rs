@@ -26,6 +26,8 @@ mod failure;
 mod outbound;
 mod resolve;
 mod send;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use outbound::{Network, Outbound};

@@ -183,12 +183,15 @@ impl Sending {
 
         let (mut call, deadline) = (self.end.clone(), self.deadline);
         let driver = async move {
-            tokio::select! {
-                _ = &mut connection, if !closed => {}
-                () = sleep_until(deadline) => {}
-                () = call.reached() => {}
+            // Until then the request counts as one of the plugin's.
+            let _permit = permit;
+            if !closed {
+                tokio::select! {
+                    _ = connection => {}
+                    () = sleep_until(deadline) => {}
+                    () = call.reached() => {}
+                }
             }
-            drop((connection, permit));
         };
         Ok((response, driver.boxed()))
     }
