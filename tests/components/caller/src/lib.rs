@@ -79,6 +79,7 @@ impl Handler for Keep {
         let request = OutgoingRequest::new(Fields::new());
         let set = request.set_scheme(Some(&Scheme::Http));
         let set = set.and_then(|()| request.set_authority(Some(&self.host)));
+        let set = set.and_then(|()| request.set_path_with_query(Some("/")));
         set.map_err(|()| Rejection::new("invalid", "no host"))?;
         let answer = outgoing_handler::handle(request, None);
         let answer = answer.map_err(|code| Rejection::new("refused", format!("{code:?}")))?;

@@ -261,6 +261,34 @@ async fn a_name_without_address_is_an_error() {
 }
 
 #[tokio::test]
+async fn requests_of_one_plugin_wait_for_one_another() {
+    let server = Server::start().await;
+    let port = server.port;
+    let limits = Limits {
+        http_time: std::time::Duration::from_millis(50),
+        http_concurrent: 1,
+        ..Limits::default()
+    };
+    let grants = [format!("http:127.0.0.1:{port}")];
+    let mut http = plugin(&answers(&[]), &grants, limits);
+    let concurrent = Arc::clone(&http.hooks.outbound.concurrent);
+    let _busy = concurrent.acquire_owned().await.expect("a free connection");
+    let error = get(&mut http, &format!("http://127.0.0.1:{port}/")).await;
+    assert!(
+        matches!(error, Err(Error::ConnectionLimitReached)),
+        "{error:?}"
+    );
+    assert_eq!(server.accepted(), 0);
+
+    let mut http = plugin(&answers(&[]), &grants, patient());
+    let url = format!("http://127.0.0.1:{port}/");
+    let free = http.hooks.outbound.concurrent.available_permits();
+    get(&mut http, &url).await.expect("an answer");
+    let left = http.hooks.outbound.concurrent.available_permits();
+    assert_eq!(free, left, "a request that is over takes no connection");
+}
+
+#[tokio::test]
 async fn requests_end_with_their_call() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -285,10 +313,16 @@ async fn requests_end_with_their_call() {
         .send_request(request.expect("a request"), None, nothing);
     let sent = tokio::spawn(Pin::from(sent));
     assert_eq!(waiting.recv().await, Some("accepted"));
+    let concurrent = Arc::clone(&http.hooks.outbound.concurrent);
+    assert_eq!(
+        concurrent.available_permits(),
+        patient().http_concurrent - 1
+    );
     http.end(&mut wasmtime::component::ResourceTable::new());
     assert_eq!(waiting.recv().await, Some("closed"));
     let ended = sent.await.expect("no panic");
     assert!(matches!(ended, Err(Error::ConnectionTerminated)));
+    assert_eq!(concurrent.available_permits(), patient().http_concurrent);
 
     let error = get(&mut http, &format!("http://127.0.0.1:{port}/")).await;
     assert!(
