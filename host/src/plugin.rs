@@ -11,6 +11,8 @@
 mod bindings;
 mod cache;
 mod call;
+mod codegen;
+mod compile;
 mod deadline;
 mod engine;
 mod error;
@@ -25,7 +27,9 @@ mod log;
 mod permits;
 mod pool;
 mod registry;
+mod script;
 mod settings;
+mod source;
 mod state;
 mod statistics;
 mod surroundings;
@@ -34,6 +38,7 @@ mod turns;
 
 pub use cache::CompileCache;
 pub use call::{Acceptance, Arg, CallContext, Cause, Input, Output, Refusal, User};
+pub use compile::{CompileFailure, CompileOrder, Compiler, compile_exit, compile_here};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{HookError, Place};
 pub use generation::{Generation, Handler};
@@ -41,10 +46,12 @@ pub use grant::{Grant, NoGrant};
 pub use hook::Hook;
 pub use imports::http::Roots;
 pub use load::{LoadError, LoadReport, Step};
+pub use log::{LogBook, LogLine};
 pub use registry::{
     Candidate, Changes, Failure, GenerationInfo, PluginHandle, PluginInfo, Plugins, RegistryError,
 };
 pub use settings::{Isolation, Limits, PluginSettings};
+pub use source::{ONE_FILE, file_of, files_of, plugin_of};
 pub use statistics::HookFigures;
 pub use surroundings::{HostError, Surroundings};
 

@@ -14,7 +14,7 @@ use crate::bearer::Bearer;
 use crate::close_code;
 use crate::config::Config;
 use crate::maintenance;
-use crate::plugin::{CompileCache, Engine, EngineSettings, Plugins, Roots};
+use crate::plugin::{CompileCache, Compiler, Engine, EngineSettings, Plugins, Roots};
 use crate::plugin_config;
 use crate::server;
 use crate::telemetry;
@@ -58,9 +58,11 @@ pub async fn run(config: Config) -> Result<()> {
 
 /// Loads every plugin of the folder; those that endpoints use must load.
 async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
-    let mut engine = Engine::new(EngineSettings {
+    let engine = EngineSettings {
         instances: config.engine.instances,
-    })?;
+    };
+    let compiler = Compiler::in_a_child().context("can't find this server's own executable")?;
+    let mut engine = Engine::new(engine, compiler)?;
     if let Some(file) = &config.engine.http_roots {
         let roots = Roots::read(file).map_err(|problem| {
             anyhow::anyhow!("`engine.http_roots`: {} {problem}", file.display())

@@ -22,7 +22,7 @@ use super::resolve::Resolve;
 use super::tls::Tls;
 use super::{Http, Network, Outbound};
 use crate::plugin::grant::Grant;
-use crate::plugin::log::PluginLog;
+use crate::plugin::log::{Books, PluginLog};
 use crate::plugin::settings::{Limits, PluginSettings};
 
 /// Answers in turn; the last answer again and again.
@@ -65,7 +65,12 @@ fn plugin(resolver: &Arc<Answers>, grants: &[String], limits: Limits) -> Http {
         limits,
         ..PluginSettings::default()
     });
-    let log = Arc::new(PluginLog::new("p".into(), 1, &settings.limits));
+    let log = Arc::new(PluginLog::new(
+        "p".into(),
+        1,
+        &settings.limits,
+        Books::default().of("p"),
+    ));
     let network = Network {
         resolver: Box::new(Arc::clone(resolver)),
         tls: Tls::default(),
