@@ -21,6 +21,16 @@ pub mod imports {
     });
 }
 
+/// `wasi:http`. A module of its own, as only few plugins import it.
+#[allow(missing_docs, clippy::all, reason = "generated code")]
+pub mod http {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "imports-http",
+        generate_all,
+    });
+}
+
 macro_rules! hook {
     ($hook:ident, $world:literal) => {
         #[doc = concat!("The world `", $world, "`: its `Guest` trait and its `export!`.")]

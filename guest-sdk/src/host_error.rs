@@ -6,10 +6,12 @@ use crate::bindings::imports::hookcast::plugin::types;
 use crate::bindings::imports::wasi::config::store;
 use crate::bindings::imports::wasi::keyvalue::store as keyvalue;
 
-/// A host function refused, and nothing was done.
+/// A host function refused, and nothing was done. (Only of an HTTP request that failed it is
+/// not known whether the other side has acted on it.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostError {
-    /// `invalid`, `denied`, `limit`, `not_found` or `unavailable`.
+    /// `invalid`, `denied`, `limit`, `not_found` or `unavailable`; of [`http`](crate::http)
+    /// also `timeout` and `interrupted`.
     pub code: String,
     /// What was wrong and what to do about it.
     pub message: String,

@@ -50,6 +50,7 @@ mod export;
 pub mod groups;
 mod hooks;
 mod host_error;
+pub mod http;
 mod json;
 pub mod kv;
 mod log;

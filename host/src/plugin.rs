@@ -48,9 +48,10 @@ pub use compile::{CompileFailure, CompileOrder, Compiler, compile_exit, compile_
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{HookError, Place};
 pub use generation::{Generation, Handler};
-pub use grant::Grant;
+pub use grant::{Grant, NoGrant};
 pub use histogram::Latency;
 pub use hook::Hook;
+pub use imports::http::Roots;
 pub use limits::{Limit, Limits, Unit};
 pub use load::{LoadError, LoadReport, Step};
 pub use log::{LogBook, LogLine};

@@ -14,7 +14,7 @@ use crate::bearer::Bearer;
 use crate::close_code;
 use crate::config::Config;
 use crate::maintenance;
-use crate::plugin::{CompileCache, Compiler, Engine, EngineSettings, Plugins};
+use crate::plugin::{CompileCache, Compiler, Engine, EngineSettings, Plugins, Roots};
 use crate::plugin_config;
 use crate::server;
 use crate::telemetry;
@@ -63,7 +63,13 @@ async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
         stack: config.engine.stack,
     };
     let compiler = Compiler::in_a_child().context("can't find this server's own executable")?;
-    let engine = Engine::new(engine, compiler)?;
+    let mut engine = Engine::new(engine, compiler)?;
+    if let Some(file) = &config.engine.http_roots {
+        let roots = Roots::read(file).map_err(|problem| {
+            anyhow::anyhow!("`engine.http_roots`: {} {problem}", file.display())
+        })?;
+        engine = engine.trusting(roots);
+    }
     let cache = CompileCache::open(&config.engine.cache).with_context(|| {
         format!(
             "can't open the folder of compiled code, {}",

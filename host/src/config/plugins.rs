@@ -8,7 +8,7 @@ use super::engine::{EngineConfig, folder};
 use super::limits::PluginLimits;
 use super::reader::{Section, Wrong, nearest};
 use super::value::{Value, quoted_list};
-use crate::plugin::{Grant, Isolation, ONE_FILE, file_of, plugin_of};
+use crate::plugin::{Grant, Isolation, NoGrant, ONE_FILE, file_of, plugin_of};
 
 /// The plugins folder and the plugins' settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,7 +137,12 @@ impl PluginConfig {
 
 fn grant(value: &Value<'_>) -> Result<Grant, Wrong> {
     let text = value.text()?;
-    Grant::parse(&text).ok_or_else(|| value.unknown(&text, Grant::FORMS))
+    Grant::parse(&text).map_err(|error| match error {
+        NoGrant::Unknown => value.unknown(&text, Grant::FORMS),
+        NoGrant::Wrong(problem) => {
+            Wrong::new(format!("is {text:?}, which can't be granted"), problem)
+        }
+    })
 }
 
 /// The plugin's own settings. The guest gets texts; numbers and booleans may be written

@@ -20,6 +20,10 @@ impl Config {
             ),
             ("engine.stack", self.engine.stack != new.engine.stack),
             ("engine.cache", self.engine.cache != new.engine.cache),
+            (
+                "engine.http_roots",
+                self.engine.http_roots != new.engine.http_roots,
+            ),
             ("plugins.dir", self.plugins.dir != new.plugins.dir),
         ];
         let mut keys: Vec<String> = differs

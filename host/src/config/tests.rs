@@ -237,6 +237,7 @@ fn the_reference_marks_what_needs_a_restart() {
         instances = 999
         stack = '1 MiB'
         cache = 'other'
+        http_roots = 'other.pem'
         [plugins]
         dir = 'other'
         [endpoints.chat]

@@ -212,7 +212,7 @@ impl Generation {
         let answer = within(&clock, limits.hook, limits.wall, answer).await;
         let spent = Spent::of(&clock, input);
         let state = instance.store.data_mut();
-        let asked = state.end();
+        let ended = state.end();
         let error = match answer {
             Ok(Ok(output)) => match output.problem(limits.output) {
                 None => {
@@ -223,7 +223,9 @@ impl Generation {
                     }
                     state.effects.clear();
                     state.keys = Space::default();
-                    lease.give_back();
+                    if !ended.spent {
+                        lease.give_back();
+                    }
                     self.statistics.returned(hook, &spent, &output);
                     return Ok(output);
                 }
@@ -235,7 +237,7 @@ impl Generation {
             },
             Ok(Err(error)) => {
                 let limit = (limits.hook, "limits.hook");
-                self.pool.failed(hook, &error, limit, asked)
+                self.pool.failed(hook, &error, limit, ended.last_words)
             }
             Err(WallReached) => self.pool.wall_reached(hook),
         };

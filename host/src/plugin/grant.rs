@@ -4,6 +4,10 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
+mod http;
+
+pub use http::{HttpGrant, host_of};
+
 /// One capability.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grant {
@@ -13,11 +17,19 @@ pub enum Grant {
     RowsWrite,
     /// Key-value storage of the endpoint, `wasi:keyvalue` and `hookcast:plugin/kv`.
     Kv,
-    /// Outgoing requests by `wasi:http` to this host: a name or an address, with a port
-    /// where it is not the scheme's own.
-    Http(String),
+    /// Outgoing requests by `wasi:http` to this host.
+    Http(HttpGrant),
     /// `messaging.publish` into the endpoint of this name.
     Publish(String),
+}
+
+/// A text that is no grant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NoGrant {
+    /// There is no such capability.
+    Unknown,
+    /// The capability exists, but not for this: what is wrong and what to write.
+    Wrong(String),
 }
 
 impl Grant {
@@ -30,17 +42,17 @@ impl Grant {
         "publish:ENDPOINT",
     ];
 
-    /// Reads a grant; none when there is no such capability.
-    pub fn parse(text: &str) -> Option<Self> {
-        Some(match text.split_once(':') {
+    /// Reads a grant.
+    pub fn parse(text: &str) -> Result<Self, NoGrant> {
+        Ok(match text.split_once(':') {
             Some(("rows", "read")) => Self::RowsRead,
             Some(("rows", "write")) => Self::RowsWrite,
-            Some(("http", host)) if !host.is_empty() => Self::Http(host.to_owned()),
+            Some(("http", host)) => Self::Http(HttpGrant::parse(host).map_err(NoGrant::Wrong)?),
             Some(("publish", endpoint)) if !endpoint.is_empty() => {
                 Self::Publish(endpoint.to_owned())
             }
             None if text == "kv" => Self::Kv,
-            _ => return None,
+            _ => return Err(NoGrant::Unknown),
         })
     }
 
@@ -78,8 +90,9 @@ mod tests {
             let grant = Grant::parse(text).expect(text);
             assert_eq!(grant.name(), text);
         }
-        for text in ["", "rows", "rows:", "kv:", "http:", "publish:", "all"] {
-            assert_eq!(Grant::parse(text), None, "{text}");
+        for text in ["", "rows", "rows:", "kv:", "http", "publish:", "all"] {
+            assert_eq!(Grant::parse(text), Err(NoGrant::Unknown), "{text}");
         }
+        assert!(matches!(Grant::parse("http:"), Err(NoGrant::Wrong(_))));
     }
 }

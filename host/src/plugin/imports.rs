@@ -24,6 +24,7 @@ use super::surroundings::HostError;
 mod config;
 mod context;
 mod groups;
+pub mod http;
 pub mod keyvalue;
 mod kv;
 mod logging;
@@ -74,6 +75,9 @@ pub const ALWAYS: &[&str] = &[
 /// The interface that needs one of the `rows` grants.
 pub const ROWS: &str = "hookcast:plugin/rows";
 
+/// The interfaces that need an `http:HOST` grant.
+pub const HTTP: &[&str] = &["wasi:http/types", "wasi:http/outgoing-handler"];
+
 /// Whether these settings grant anything of `rows`.
 pub fn rows_granted(settings: &PluginSettings) -> bool {
     settings.granted(&Grant::RowsRead) || settings.granted(&Grant::RowsWrite)
@@ -114,6 +118,9 @@ pub fn linker(
     }
     if let Some(script) = script {
         script::add_to_linker(l, script)?;
+    }
+    if settings.grants_http() {
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
     }
     Ok(linker)
 }

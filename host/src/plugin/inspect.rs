@@ -120,7 +120,9 @@ fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<Strin
     let (interface, version) = import.split_once('@').unwrap_or((import, ""));
     let package = interface.split('/').next().unwrap_or(interface);
     let kv = imports::KV.contains(&interface);
-    if imports::ALWAYS.contains(&interface) || interface == imports::ROWS || kv {
+    let http = imports::HTTP.contains(&interface);
+    let by_grant = interface == imports::ROWS || kv || http;
+    if imports::ALWAYS.contains(&interface) || by_grant {
         let wanted = offered_version(interface);
         if !same_line(version, wanted) {
             return Some(format!(
@@ -135,13 +137,19 @@ fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<Strin
         if kv && !settings.granted(&Grant::Kv) {
             return Some(format!("add \"kv\" to `grants` of [plugins.{plugin}]"));
         }
+        if http && !settings.grants_http() {
+            return Some(format!(
+                "add the hosts that it may call to `grants` of [plugins.{plugin}], such as \
+                 \"http:api.example.com\""
+            ));
+        }
         return None;
     }
     Some(match package {
         "hookcast:plugin" => "this server has no such host function; build the plugin against \
                               the server's `wit/`"
             .into(),
-        "wasi:http" => "plugins can't send HTTP requests; remove what uses the network".into(),
+        "wasi:http" => "plugins send HTTP requests and don't answer any; remove the handler".into(),
         _ => "this server does not offer it; remove what needs it, or build with a \
               `wasm32-wasip2` toolchain"
             .into(),
@@ -244,7 +252,10 @@ mod tests {
             ("wasi:io/streams@0.3.0", "offers version 0.2"),
             ("wasi:logging/logging@0.1.0", "0.1.0-draft"),
             ("wasi:sockets/tls@0.2.0", "does not offer"),
-            ("wasi:http/outgoing-handler@0.2.0", "HTTP"),
+            ("wasi:http/types@0.2.0", "\"http:api.example.com\""),
+            ("wasi:http/outgoing-handler@0.2.0", "grants` of [plugins.p]"),
+            ("wasi:http/outgoing-handler@0.3.0", "offers version 0.2"),
+            ("wasi:http/incoming-handler@0.2.0", "don't answer"),
             ("wasi:keyvalue/store@0.2.0-draft", "add \"kv\" to `grants`"),
             ("wasi:keyvalue/store@0.2.0-draft2", "0.2.0-draft"),
             ("wasi:keyvalue/watcher@0.2.0-draft", "does not offer"),
@@ -254,12 +265,14 @@ mod tests {
             let told = remedy(refused, "p", &usual).expect(refused);
             assert!(told.contains(says), "{refused}: {told}");
         }
-        let grants = vec![Grant::RowsWrite, Grant::Kv];
+        let http = Grant::parse("http:example.com").expect("a grant");
+        let grants = vec![Grant::RowsWrite, Grant::Kv, http];
         let granted = PluginSettings { grants, ..usual };
         for import in [
             "hookcast:plugin/rows@0.1.0",
             "hookcast:plugin/kv@0.1.1",
             "wasi:keyvalue/batch@0.2.0-draft",
+            "wasi:http/outgoing-handler@0.2.12",
         ] {
             assert_eq!(remedy(import, "p", &granted), None, "{import}");
         }

@@ -137,6 +137,14 @@ limits! {
     LogRate, log_rate: u32, Count, 100, 0..=100_000;
     /// Bytes of those lines per second, counted like `log_line`.
     LogBytes, log_bytes: usize, Bytes, 64 * KIB, 128..=64 * MIB;
+    /// HTTP requests that one call of a hook may send.
+    HttpCalls, http_calls: u32, Count, 4, 0..=1_000;
+    /// Bytes of all requests and responses of one call, with headers.
+    HttpBytes, http_bytes: u64, Bytes, 1 << 20, 1 << 10..=1 << 30;
+    /// Time from a request's start to the end of its response.
+    HttpTime, http_time: Duration, Microseconds, ms(500), ms(1)..=ms(60_000);
+    /// Requests of one generation at the same time; others wait within their time.
+    HttpConcurrent, http_concurrent: usize, Count, 16, 1..=10_000;
     /// Handles (streams, pollables, buckets) that an instance may have open.
     Handles, handles: usize, Count, 1_000, 16..=100_000;
     /// Keys that one message may read and write in key-value storage.

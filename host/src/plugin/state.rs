@@ -5,10 +5,12 @@ use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use super::call::CallContext;
 use super::deadline::RunClock;
 use super::grant::Grant;
+use super::imports::http::{Http, Outbound};
 use super::limits::Limit;
 use super::log::{Captured, PluginLog};
 use super::meter::Meter;
@@ -34,6 +36,7 @@ pub struct State {
     pub captured: Captured,
     pub usage: Usage,
     wasi: WasiCtx,
+    http: Http,
     resources: ResourceTable,
 }
 
@@ -51,6 +54,14 @@ pub struct ActiveCall {
     bytes: usize,
     /// Bytes that the plugin's keys took before the call, once it has asked.
     pub kv_used: Option<u64>,
+}
+
+/// How a call ended.
+pub struct Ended {
+    /// What the guest said in errors.
+    pub last_words: Option<String>,
+    /// The instance can't serve another call, although the call may have gone well.
+    pub spent: bool,
 }
 
 impl ActiveCall {
@@ -74,6 +85,7 @@ impl State {
         log: Arc<PluginLog>,
         meter: Arc<Meter>,
         clock: Arc<RunClock>,
+        outbound: Arc<Outbound>,
     ) -> Self {
         let captured = Captured::new(Arc::clone(&log));
         // No environment, arguments, folders, stdin or network (sockets are denied unless
@@ -98,6 +110,7 @@ impl State {
             captured,
             usage,
             wasi,
+            http: Http::new(outbound),
             resources,
         }
     }
@@ -106,14 +119,18 @@ impl State {
     pub fn begin(&mut self, call: ActiveCall) {
         self.effects.clear();
         self.captured.begin();
+        self.http.begin();
         self.call = Some(call);
     }
 
-    /// The call is over; returns what the guest said in errors.
-    pub fn end(&mut self) -> Option<String> {
+    /// The call is over.
+    pub fn end(&mut self) -> Ended {
         self.call = None;
         self.captured.flush();
-        self.captured.last_words()
+        Ended {
+            last_words: self.captured.last_words(),
+            spent: self.http.end(&mut self.resources),
+        }
     }
 
     /// The call being served, for host functions that need one.
@@ -193,6 +210,16 @@ impl WasiView for State {
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.resources,
+        }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.http.hooks,
+            table: &mut self.resources,
+            ctx: &mut self.http.context,
         }
     }
 }

@@ -192,6 +192,7 @@ impl State {
             let message = format!("a message may read and write {limit} keys; use fewer");
             return Err(self.over(Limit::KvKeys, message));
         }
+        self.meter.used(Limit::KvKeys, self.keys.len() as u64 + 1);
         let (around, plugin) = self.keyspace()?;
         let stored = around.kv_get(plugin, key.clone()).await?;
         Ok(self.keys.read(key.clone(), stored)?)
@@ -212,6 +213,7 @@ impl State {
             );
             return Err(self.over(Limit::KvValue, message));
         }
+        self.meter.used(Limit::KvValue, bytes.len() as u64);
         self.room_for(&key, bytes.len()).await?;
         self.keys.put(key, bytes, expires);
         Ok(())
@@ -242,6 +244,7 @@ impl State {
         };
         self.active()?.kv_used = Some(used);
         if used.saturating_add(added) <= limit {
+            self.meter.used(Limit::KvTotal, used.saturating_add(added));
             return Ok(());
         }
         // Close to the limit it matters what is overwritten.
