@@ -41,7 +41,30 @@ pub async fn judge(
     source: Source,
     epoch: u32,
 ) -> Result<Submission, Rejection> {
-    let chain = connection.endpoint.chain();
+    let mut chain = connection.endpoint.chain_in_service()?;
+    let items = loop {
+        match judge_by(&chain, connection, &source).await {
+            Ok(items) => break items,
+            Err(Refused::Rejected(rejection)) => return Err(rejection),
+            Err(Refused::Failed(error)) => {
+                let rejection = hook_failed(&error);
+                // A generation on probation: nothing of what it did has taken effect, so
+                // the one before judges the whole message.
+                chain = chain.fallback_for(&source.command).ok_or(rejection)?;
+                metrics::counter!("hookcast_judged_again_total").increment(1);
+            }
+        }
+    };
+    let lane = connection.lane.clone();
+    Ok(submission(connection, source, items, &chain, (lane, epoch)))
+}
+
+/// Takes a message through all stages with these plugins.
+async fn judge_by(
+    chain: &Chain,
+    connection: &Arc<Connection>,
+    source: &Source,
+) -> Result<Vec<Item>, Refused> {
     let method = match &source.command {
         Command::Change { method, .. } => method.as_str(),
         Command::Handle { .. } => "",
@@ -49,7 +72,7 @@ pub async fn judge(
     let mut judging = Judging {
         connection,
         endpoint: &connection.endpoint,
-        chain: &chain,
+        chain,
         call: connection.client.call(method, source.received_at),
         effects: Effects::default(),
     };
@@ -67,8 +90,30 @@ pub async fn judge(
         }
     };
     items.extend(effect_items(&connection.endpoint, judging.effects));
-    let lane = connection.lane.clone();
-    Ok(submission(connection, source, items, &chain, (lane, epoch)))
+    Ok(items)
+}
+
+/// Why a message was not judged to its end.
+enum Refused {
+    /// The host or a plugin says no.
+    Rejected(Rejection),
+    /// A plugin gave no answer.
+    Failed(HookError),
+}
+
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<HookError> for Refused {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::Rejected(rejection) => Self::Rejected(rejection),
+            error => Self::Failed(error),
+        }
+    }
 }
 
 impl Judging<'_> {
@@ -77,7 +122,7 @@ impl Judging<'_> {
         &mut self,
         method: Method,
         message: serde_json::Map<String, serde_json::Value>,
-    ) -> Result<Draft, Rejection> {
+    ) -> Result<Draft, Refused> {
         let old = self.old_row(method, &message).await?;
         let message = defaults::fill(self, method, message, old.as_ref()).await?;
         let message = prepare::prepare(self, method, message).await?;

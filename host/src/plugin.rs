@@ -8,6 +8,7 @@
 //! This module knows neither connections nor storage: it reaches them through
 //! [`Surroundings`], which the endpoint implements.
 
+mod archive;
 mod bindings;
 mod cache;
 mod call;
@@ -30,8 +31,11 @@ mod state;
 mod statistics;
 mod surroundings;
 mod ticker;
+mod trial;
 mod turns;
+mod whole_file;
 
+pub use archive::{Archive, Entry, Outcome};
 pub use cache::CompileCache;
 pub use call::{Acceptance, Arg, CallContext, Cause, Input, Output, Refusal, User};
 pub use engine::{Engine, EngineError, EngineSettings};
@@ -39,13 +43,15 @@ pub use error::{HookError, Place};
 pub use generation::{Generation, Handler};
 pub use grant::Grant;
 pub use hook::Hook;
-pub use load::{LoadError, LoadReport, Step};
+pub use load::{LoadError, LoadReport, MissingGrant, Step, check_name};
 pub use registry::{
-    Candidate, Changes, Failure, GenerationInfo, PluginHandle, PluginInfo, Plugins, RegistryError,
+    Activated, Candidate, Changes, Failing, Failure, FileRestored, GenerationInfo, PluginHandle,
+    PluginInfo, Plugins, Probation, ProbationState, RegistryError, Rollback, Serving, plugin_of,
 };
 pub use settings::{Isolation, Limits, PluginSettings};
 pub use statistics::HookFigures;
 pub use surroundings::{HostError, Surroundings};
+pub use trial::{ProbationRule, Totals, Trial};
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,12 @@ impl Config {
             ),
             ("engine.cache", self.engine.cache != new.engine.cache),
             ("plugins.dir", self.plugins.dir != new.plugins.dir),
+            (
+                "plugins.archive",
+                self.plugins.archive != new.plugins.archive,
+            ),
+            ("plugins.keep", self.plugins.keep != new.plugins.keep),
+            ("plugins.watch", self.plugins.watch != new.plugins.watch),
         ];
         let mut keys: Vec<String> = differs
             .into_iter()

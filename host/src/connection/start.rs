@@ -8,11 +8,12 @@ use crate::config::History;
 use crate::deliver::ClassKey;
 use crate::dialect::Notice;
 use crate::effects::Effects;
+use crate::endpoint::Chain;
 use crate::filter::{Filter, reserved};
 use crate::frame;
 use crate::judge;
 use crate::log::reader::Reset;
-use crate::plugin::{Arg, Hook};
+use crate::plugin::{Arg, Hook, HookError};
 use crate::rejection::{Rejection, code};
 use crate::row::Table;
 use crate::storage::sqlite::read::SqliteReader;
@@ -58,24 +59,19 @@ pub async fn reset(connection: &Connection, why: Reset) {
 
 async fn open(connection: &Arc<Connection>) -> Result<(), Rejection> {
     let endpoint = &connection.endpoint;
-    let chain = endpoint.chain();
-    let mut effects = Effects::default();
-    let call = connection.client.call("", now_micros() as u64);
-    for generation in chain.with(Hook::Open) {
-        let args = connection.client.args.read().clone();
-        let args: Vec<_> = args
-            .into_iter()
-            .map(|(key, values)| Arg { key, values })
-            .collect();
-        let replaced = generation
-            .open(&call, &args, &mut effects)
-            .await
-            .map_err(|error| judge::hook_failed(&error))?;
-        if let Some(args) = replaced {
-            let args = args.into_iter().map(|arg| (arg.key, arg.values)).collect();
-            *connection.client.args.write() = args;
+    let mut chain = endpoint.chain();
+    let asked = connection.client.args.read().clone();
+    let effects = loop {
+        match open_by(&chain, connection).await {
+            Ok(effects) => break effects,
+            Err(error) => {
+                let rejection = judge::hook_failed(&error);
+                let fallback = chain.fallback().filter(|_| error.is_failure());
+                chain = fallback.ok_or(rejection)?;
+                *connection.client.args.write() = asked.clone();
+            }
         }
-    }
+    };
     let key = {
         let args = connection.client.args.read();
         let filter = Filter::parse(&args, endpoint.table.as_deref())?;
@@ -87,6 +83,26 @@ async fn open(connection: &Arc<Connection>) -> Result<(), Rejection> {
     *connection.class.write() = Arc::new(key);
     judge::submit_effects(connection, &chain, effects).await;
     Ok(())
+}
+
+/// Runs the `open` hooks of these plugins; each sees the args that those before it have
+/// set.
+async fn open_by(chain: &Chain, connection: &Connection) -> Result<Effects, HookError> {
+    let mut effects = Effects::default();
+    let call = connection.client.call("", now_micros() as u64);
+    for generation in chain.with(Hook::Open) {
+        let args = connection.client.args.read().clone();
+        let args: Vec<_> = args
+            .into_iter()
+            .map(|(key, values)| Arg { key, values })
+            .collect();
+        let replaced = generation.open(&call, &args, &mut effects).await?;
+        if let Some(args) = replaced {
+            let args = args.into_iter().map(|arg| (arg.key, arg.values)).collect();
+            *connection.client.args.write() = args;
+        }
+    }
+    Ok(effects)
 }
 
 async fn history(connection: &Connection) {

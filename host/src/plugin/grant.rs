@@ -44,6 +44,31 @@ impl Grant {
         })
     }
 
+    /// Whether an import needs this grant, or one like it.
+    pub fn is_for(&self, import: &str) -> bool {
+        let interface = import.split('@').next().unwrap_or(import);
+        match self {
+            Self::RowsRead | Self::RowsWrite => interface == "hookcast:plugin/rows",
+            Self::Kv => {
+                interface == "hookcast:plugin/kv" || interface.starts_with("wasi:keyvalue/")
+            }
+            Self::Http(_) => interface.starts_with("wasi:http/"),
+            Self::Publish(_) => interface == "hookcast:plugin/messaging",
+        }
+    }
+
+    /// The forms of grants that an import may be called with, any one of which links it;
+    /// none where no grant is needed.
+    pub fn forms_for(import: &str) -> Vec<&'static str> {
+        let forms = Self::FORMS.iter().copied();
+        let linked = forms.filter(|form| {
+            let grant = Self::parse(form);
+            // Messaging is linked without a grant; only `publish` asks for one.
+            grant.is_some_and(|grant| grant.is_for(import) && !matches!(grant, Self::Publish(_)))
+        });
+        linked.collect()
+    }
+
     /// As written in the config.
     pub fn name(&self) -> Cow<'static, str> {
         match self {
@@ -65,6 +90,16 @@ impl Serialize for Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn imports_know_their_grants() {
+        let rows = Grant::forms_for("hookcast:plugin/rows@0.1.0");
+        assert_eq!(rows, ["rows:read", "rows:write"]);
+        assert_eq!(Grant::forms_for("wasi:keyvalue/store@0.2.0-draft"), ["kv"]);
+        assert_eq!(Grant::forms_for("wasi:http/types@0.2.0"), ["http:HOST"]);
+        assert!(Grant::forms_for("hookcast:plugin/messaging@0.1.0").is_empty());
+        assert!(Grant::Publish("audit".into()).is_for("hookcast:plugin/messaging@0.1.0"));
+    }
 
     #[test]
     fn grants_are_read_as_they_are_written() {

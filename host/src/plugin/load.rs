@@ -50,8 +50,14 @@ pub enum Step {
     Instantiate,
     /// What it says agrees with what it exports.
     Describe,
+    /// It goes together with the other plugins of its endpoints.
+    Fit,
     /// The file is written to the plugins folder.
     Write,
+    /// The file is kept for a rollback.
+    Keep,
+    /// It takes the old generation's place.
+    Swap,
 }
 
 impl std::fmt::Display for Step {
@@ -69,6 +75,19 @@ pub struct LoadError {
     pub step: Step,
     /// What is wrong and what to do about it.
     pub problem: String,
+    /// What it imports and may not, where a grant would help.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_grants: Vec<MissingGrant>,
+}
+
+/// An import that needs a grant.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MissingGrant {
+    pub import: String,
+    /// Any of these will do.
+    pub grants: Vec<&'static str>,
+    /// What to write into the config, with the first of them.
+    pub config: String,
 }
 
 /// How loading went.
@@ -106,6 +125,7 @@ impl Steps<'_> {
             plugin: self.plugin.to_owned(),
             step,
             problem,
+            missing_grants: Vec::new(),
         })
     }
 }
@@ -124,6 +144,7 @@ pub fn check_name(name: &str) -> Result<(), LoadError> {
         problem: "the name must be 1 to 63 characters of a-z, 0-9 and `-`, and not begin with \
                   `-`; rename the plugin"
             .into(),
+        missing_grants: Vec::new(),
     })
 }
 
@@ -153,10 +174,13 @@ pub async fn load(
         Ok((component, outside))
     });
     let (component, outside) = steps.end(Step::Format, read)?;
-    steps.end(
-        Step::Imports,
-        inspect::check_imports(&outside, name, &settings),
-    )?;
+    let granted = inspect::check_imports(&outside, name, &settings);
+    steps
+        .end(Step::Imports, granted)
+        .map_err(|error| LoadError {
+            missing_grants: inspect::missing_grants(&outside, name, &settings),
+            ..error
+        })?;
     let exported = steps.end(Step::Exports, exports(&outside))?;
 
     let compiled = compile(engine.clone(), cache, digest, component).await;
@@ -204,6 +228,7 @@ pub async fn load(
         report: steps.report,
         pool,
         statistics,
+        trial: Arc::default(),
     })
 }
 

@@ -5,36 +5,46 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::OwnedMutexGuard;
 
+use super::archive::Archive;
 use super::cache::CompileCache;
 use super::engine::Engine;
 use super::generation::Generation;
 use super::load::{LoadError, Step, check_name, load};
 use super::settings::PluginSettings;
 
+mod activate;
 mod file;
 mod info;
+mod rollback;
 mod slot;
+mod standing;
 
+pub use activate::Activated;
+pub use file::plugin_of;
 pub use info::{Changes, Failure, GenerationInfo, PluginInfo};
-pub use slot::{Candidate, PluginHandle};
-use slot::{Parts, Slot};
+pub use rollback::{Failing, FileRestored};
+use slot::Slot;
+pub use slot::{Candidate, PluginHandle, Serving};
+pub use standing::{Probation, ProbationState, Rollback};
 
 /// All plugins. Shared behind an `Arc`; every method takes `&self`.
 pub struct Plugins {
     engine: Engine,
     folder: PathBuf,
     cache: Option<Arc<CompileCache>>,
+    archive: Option<Arc<Archive>>,
     settings: RwLock<BTreeMap<String, Arc<PluginSettings>>>,
     slots: RwLock<BTreeMap<String, Arc<Slot>>>,
     /// One lock for each name that is being loaded, so that reloads of one name come one
     /// after the other. Async, because loading waits for the compiler; nothing that
     /// serves messages takes them.
     loading: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
-    /// The last generation number given out.
+    /// The last generation number given out, by this process or those before it.
     numbers: AtomicU64,
 }
 
@@ -57,6 +67,24 @@ pub enum RegistryError {
         path: PathBuf,
         error: io::Error,
     },
+    #[error("plugin `{name}` has no generation to go back to; there is {known}")]
+    NothingBefore { name: String, known: String },
+    #[error("plugin `{name}` has no generation `{to}` to go back to; there is {known}")]
+    NoSuchGeneration {
+        name: String,
+        to: String,
+        known: String,
+    },
+    #[error("plugin `{name}` can't go back to {entry}, because it is what serves")]
+    AlreadyLive { name: String, entry: String },
+    #[error("{entry} of plugin `{name}` can't be read from the archive: {error}")]
+    NotKept {
+        name: String,
+        entry: String,
+        error: io::Error,
+    },
+    #[error("plugin `{name}` has no generation yet; upload one")]
+    NeverLoaded { name: String },
 }
 
 impl Plugins {
@@ -78,6 +106,17 @@ impl Plugins {
             slots: RwLock::default(),
             loading: Mutex::default(),
             numbers: AtomicU64::new(0),
+            archive: None,
+        }
+    }
+
+    /// The same, with an archive: what was live is kept for rollbacks, and numbers go on
+    /// where the last process left off.
+    pub fn with_archive(self, archive: Archive) -> Self {
+        Self {
+            numbers: AtomicU64::new(archive.last_number()),
+            archive: Some(Arc::new(archive)),
+            ..self
         }
     }
 
@@ -96,7 +135,7 @@ impl Plugins {
         for name in names {
             let loaded = self.candidate(&name, None).await;
             results.push(match loaded {
-                Ok(candidate) => Ok(self.activate(candidate).await?),
+                Ok(candidate) => Ok(self.activate_at_start(candidate).await?),
                 Err(error) => Err(error),
             });
         }
@@ -111,13 +150,14 @@ impl Plugins {
     /// What there is to know of one plugin.
     pub fn get(&self, name: &str) -> Option<PluginInfo> {
         let slot = self.slots.read().get(name).cloned()?;
-        Some(PluginInfo::of(&slot))
+        Some(PluginInfo::of(&slot, self.archive.as_deref()))
     }
 
     /// The same of all, by name.
     pub fn list(&self) -> Vec<PluginInfo> {
         let slots: Vec<_> = self.slots.read().values().cloned().collect();
-        slots.iter().map(|slot| PluginInfo::of(slot)).collect()
+        let info = |slot: &Arc<Slot>| PluginInfo::of(slot, self.archive.as_deref());
+        slots.iter().map(info).collect()
     }
 
     /// Loads the plugin's file again, with new settings or those it has. Activating
@@ -130,12 +170,15 @@ impl Plugins {
     ) -> Result<Candidate, LoadError> {
         let (slot, loading) = self.lock(name).await?;
         let settings = settings.map_or_else(|| self.settings(name), Arc::new);
+        let began = Instant::now();
         let result = file::read(&self.folder, name, settings.limits.component).await;
+        let took = began.elapsed();
         let result = match result {
-            Ok(bytes) => self.load(name, bytes, settings).await,
+            Ok(bytes) => self.load(slot.clone(), loading, bytes, settings).await,
             Err(error) => Err(error),
         };
-        self.judged(slot, loading, result)
+        let result = result.map(|candidate| candidate.read_in(took));
+        result.inspect_err(|error| self.failed(&slot, error))
     }
 
     /// Loads the plugin's file again, with the settings it has.
@@ -153,41 +196,21 @@ impl Plugins {
         bytes: Vec<u8>,
     ) -> Result<Candidate, RegistryError> {
         let (slot, loading) = self.lock(name).await?;
-        let result = self.load(name, bytes.clone(), self.settings(name)).await;
-        Ok(self.judged(slot, loading, result)?.uploaded(bytes))
+        let settings = self.settings(name);
+        let result = self.load(slot.clone(), loading, bytes, settings).await;
+        let candidate = result.inspect_err(|error| self.failed(&slot, error))?;
+        Ok(candidate.uploaded())
     }
 
-    /// Makes a candidate current. Messages whose judging began before keep the old
-    /// generation, which is dropped after the last of them.
-    ///
-    /// # Errors
-    /// An upload could not be written to the folder; then the old file and the old
-    /// generation stay.
-    pub async fn activate(&self, candidate: Candidate) -> Result<Arc<Generation>, RegistryError> {
-        let Parts {
-            generation,
-            slot,
-            upload,
-            _loading,
-        } = candidate.into_parts();
-        let name = slot.name.to_string();
-        if let Some(bytes) = upload {
-            let written = file::write(&self.folder, &name, bytes).await;
-            written.inspect_err(|error| *slot.failure.lock() = Some(error.clone()))?;
-        }
-        let settings = generation.pool.shared_settings();
-        self.settings.write().insert(name.clone(), settings);
-        self.slots
-            .write()
-            .entry(name)
-            .or_insert_with(|| Arc::clone(&slot));
-        slot.current.store(Some(Arc::clone(&generation)));
-        tracing::info!(
-            plugin = %generation.name(), version = %generation.version(),
-            generation = generation.number(), took = ?generation.report().total(),
-            "plugin is live"
-        );
-        Ok(generation)
+    /// Loads an uploaded plugin to see whether it does; nothing is noted if it does not.
+    pub async fn candidate_to_try(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Candidate, RegistryError> {
+        let (slot, loading) = self.lock(name).await?;
+        let settings = self.settings(name);
+        Ok(self.load(slot, loading, bytes, settings).await?)
     }
 
     /// Deletes a plugin and its file. `users` names the endpoints that use it; it is
@@ -217,6 +240,7 @@ impl Plugins {
             })?;
         self.slots.write().remove(name);
         slot.current.store(None);
+        self.keep("deleted", name, |archive| archive.forget(name));
         Ok(())
     }
 
@@ -240,44 +264,31 @@ impl Plugins {
         Ok((slot.unwrap_or_else(|| Arc::new(Slot::new(name))), guard))
     }
 
+    /// Makes a candidate of a plugin's bytes.
     async fn load(
-        &self,
-        name: &str,
-        bytes: Vec<u8>,
-        settings: Arc<PluginSettings>,
-    ) -> Result<Generation, LoadError> {
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
-        load(
-            &self.engine,
-            self.cache.clone(),
-            number,
-            name,
-            bytes,
-            settings,
-        )
-        .await
-    }
-
-    /// Turns the result of loading into a candidate, or notes the failure.
-    fn judged(
         &self,
         slot: Arc<Slot>,
         loading: OwnedMutexGuard<()>,
-        result: Result<Generation, LoadError>,
+        bytes: Vec<u8>,
+        settings: Arc<PluginSettings>,
     ) -> Result<Candidate, LoadError> {
-        *slot.failure.lock() = result.as_ref().err().cloned();
-        match result {
-            Ok(generation) => Ok(Candidate::new(generation, slot, loading)),
-            Err(error) => {
-                tracing::warn!("{error}");
-                // A file of the folder that never loaded is listed with its failure; an
-                // upload that failed left no file and is not.
-                if file::exists(&self.folder, &slot.name) {
-                    let name = slot.name.to_string();
-                    self.slots.write().entry(name).or_insert(slot);
-                }
-                Err(error)
-            }
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+        let cache = self.cache.clone();
+        let read = bytes.clone();
+        let loaded = load(&self.engine, cache, number, &slot.name, read, settings).await;
+        Ok(Candidate::new(loaded?, slot, loading, bytes))
+    }
+
+    /// Notes a load that failed.
+    fn failed(&self, slot: &Arc<Slot>, error: &LoadError) {
+        tracing::warn!("{error}");
+        *slot.failure.lock() = Some(error.clone());
+        // A file of the folder that never loaded is listed with its failure; an upload
+        // that failed left no file and is not.
+        if file::exists(&self.folder, &slot.name) {
+            let name = slot.name.to_string();
+            let mut slots = self.slots.write();
+            slots.entry(name).or_insert_with(|| Arc::clone(slot));
         }
     }
 
@@ -296,5 +307,6 @@ fn file_error(name: &str, step: Step, problem: String) -> LoadError {
         plugin: name.to_owned(),
         step,
         problem,
+        missing_grants: Vec::new(),
     }
 }

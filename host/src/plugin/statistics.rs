@@ -7,6 +7,7 @@ use metrics::{Counter, Histogram};
 use serde::Serialize;
 
 use super::hook::Hook;
+use super::trial::Totals;
 
 /// Why calls failed, as `kind` in metrics. Order of [`Kind::ALL`] is order of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,25 @@ impl Statistics {
     /// A call that had returned, but with what can't be used.
     pub fn unusable(&self, hook: Hook) {
         self.0[hook.index()].failed(Kind::Output);
+    }
+
+    /// Calls and failures over all hooks, as probation counts them. That no instance could
+    /// be had is not the plugin's fault.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for (hook, statistics) in Hook::ALL.iter().zip(&self.0) {
+            let faults = Kind::ALL.iter().filter(|kind| **kind != Kind::Unavailable);
+            let faults =
+                faults.map(|kind| statistics.errors[*kind as usize].load(Ordering::Relaxed));
+            let errors: u64 = faults.sum();
+            totals.errors += errors;
+            totals.calls += match hook {
+                // Making an instance is a call of its own only where none followed.
+                Hook::Describe => errors,
+                _ => statistics.calls.load(Ordering::Relaxed),
+            };
+        }
+        totals
     }
 
     /// Figures of the given hooks.

@@ -2,14 +2,29 @@
 //! name and become it by rename.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::file_error;
 use crate::plugin::load::{LoadError, Step};
+use crate::plugin::whole_file;
+
+/// What a plugin's file ends with.
+pub const EXTENSION: &str = "wasm";
+
+fn file_name(name: &str) -> String {
+    format!("{name}.{EXTENSION}")
+}
 
 fn path(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.wasm"))
+    folder.join(file_name(name))
+}
+
+/// The plugin that a file of this name would be; none for what is no plugin: dot files,
+/// temporary ones, and names that a plugin can't have.
+pub fn plugin_of(file: &str) -> Option<&str> {
+    let name = file.strip_suffix(EXTENSION)?.strip_suffix('.')?;
+    super::check_name(name).is_ok().then_some(name)
 }
 
 pub fn exists(folder: &Path, name: &str) -> bool {
@@ -38,10 +53,12 @@ pub fn names(folder: &Path) -> io::Result<Vec<String>> {
 pub async fn read(folder: &Path, name: &str, limit: usize) -> Result<Vec<u8>, LoadError> {
     let path = path(folder, name);
     let shown = path.display().to_string();
+    let folder = folder.to_owned();
     let read = move || {
         let mut bytes = Vec::new();
         let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        File::open(&path)?.take(limit).read_to_end(&mut bytes)?;
+        let file = open_inside(&folder, &path)?;
+        file.take(limit).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     blocking(read)
@@ -49,23 +66,31 @@ pub async fn read(folder: &Path, name: &str, limit: usize) -> Result<Vec<u8>, Lo
         .map_err(|error| file_error(name, Step::Read, format!("can't read {shown}: {error}")))
 }
 
+/// Opens a plugin's file. The folder is who may change plugins: a link out of it would
+/// give that to someone else.
+fn open_inside(folder: &Path, path: &Path) -> io::Result<File> {
+    let real = path.canonicalize()?;
+    if !real.starts_with(folder.canonicalize()?) {
+        return Err(io::Error::other(
+            "it is a link that leads out of the plugins folder; put the file itself there",
+        ));
+    }
+    // A pipe would be waited for.
+    if !real.is_file() {
+        return Err(io::Error::other(
+            "it is no file; put the plugin itself there",
+        ));
+    }
+    File::open(real)
+}
+
 /// Writes a plugin, whole or not at all: it is on disk before it gets its name.
 pub async fn write(folder: &Path, name: &str, bytes: Vec<u8>) -> Result<(), LoadError> {
     let target = path(folder, name);
     let shown = target.display().to_string();
-    let temporary = folder.join(format!(".{name}.{:016x}.tmp", rand::random::<u64>()));
     let folder = folder.to_owned();
-    let write = move || {
-        let written = File::create_new(&temporary)
-            .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
-            .and_then(|()| std::fs::rename(&temporary, &target))
-            .and_then(|()| File::open(&folder)?.sync_all());
-        if written.is_err() {
-            // The first error is the one to tell.
-            let _ = std::fs::remove_file(&temporary);
-        }
-        written
-    };
+    let file = file_name(name);
+    let write = move || whole_file::write(&folder, &file, &bytes);
     blocking(write).await.map_err(|error| {
         let problem = format!("it is fine, but can't be written to {shown}: {error}");
         file_error(name, Step::Write, problem)
@@ -82,7 +107,8 @@ pub async fn remove(folder: &Path, name: &str) -> Result<(), (PathBuf, io::Error
     }
 }
 
-async fn blocking<T: Send + 'static>(
+/// Work that waits for the disk, off the async threads.
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work)
