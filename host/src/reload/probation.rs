@@ -72,7 +72,7 @@ async fn failed(app: &Arc<App>, generation: &Weak<Generation>) {
     };
     if let Err(problem) = gone_back {
         let reason = format!("{reason}, and {problem}");
-        if let Err(error) = quarantine::begin(app, generation.name(), &reason) {
+        if let Err(error) = quarantine::begin(app, generation.name(), &reason).await {
             tracing::error!(plugin = %generation.name(), "{reason}: {error}");
         }
     }

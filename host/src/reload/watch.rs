@@ -164,3 +164,45 @@ fn removed(app: &App, name: &str) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{AccessKind, AccessMode, DataChange, ModifyKind, RemoveKind};
+    use notify::{Event, EventKind};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_burst_is_one_change_of_each_plugin() {
+        let changed = Changed::default();
+        let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        let tell = |kind, file: &str| {
+            let path = std::path::Path::new("plugins").join(file);
+            changed.note(Ok(Event::new(kind).add_path(path)));
+        };
+        for _ in 0..5 {
+            tell(EventKind::Remove(RemoveKind::File), "chat.wasm");
+            tell(closed, "chat.wasm");
+        }
+        tell(closed, "other.wasm");
+        tell(closed, ".hidden.wasm");
+        tell(closed, "chat.wasm.tmp");
+        tell(EventKind::Remove(RemoveKind::File), "gone.wasm");
+        let burst: Vec<_> = changed.burst().await.into_iter().collect();
+        let expected = [
+            ("chat", Seen::Complete),
+            ("gone", Seen::Removed),
+            ("other", Seen::Complete),
+        ];
+        assert_eq!(burst, expected.map(|(name, seen)| (name.to_owned(), seen)));
+
+        if TELLS_CLOSE {
+            tell(closed, "chat.wasm");
+            tell(
+                EventKind::Modify(ModifyKind::Data(DataChange::Any)),
+                "chat.wasm",
+            );
+            assert!(changed.burst().await.is_empty(), "someone writes it again");
+        }
+    }
+}

@@ -104,10 +104,11 @@ impl Plugins {
             .find(|entry| entry.outcome == Outcome::Quarantined && entry.digest == digest);
         let generation = self.activate(candidate).await?.generation;
         if let Some(entry) = quarantined {
-            self.quarantine(
-                &name,
-                entry.reason.as_deref().unwrap_or("before the restart"),
-            )?;
+            let reason = entry.reason.as_deref();
+            let reason = reason.unwrap_or("since before the restart");
+            self.quarantine(&name, Some(reason))?;
+            self.note_quarantine(&name, Some(reason)).await;
+            tracing::warn!(plugin = name, "still in quarantine: {reason}");
         }
         Ok(generation)
     }
@@ -142,28 +143,27 @@ impl Plugins {
         self.keep("written", plugin, |_| done);
     }
 
-    /// Takes the current generation out of service: it is not called any more.
-    pub fn quarantine(&self, name: &str, reason: &str) -> Result<(), RegistryError> {
-        self.stand(name, Some(reason))
-    }
-
-    /// Puts the current generation into service again.
-    pub fn resume(&self, name: &str) -> Result<(), RegistryError> {
-        self.stand(name, None)
-    }
-
-    fn stand(&self, name: &str, quarantine: Option<&str>) -> Result<(), RegistryError> {
+    /// Takes the current generation out of service, with a reason, or puts it into service
+    /// again. Chains are built anew by the caller, and [`Self::note_quarantine`] makes it
+    /// last.
+    pub fn quarantine(&self, name: &str, reason: Option<&str>) -> Result<(), RegistryError> {
         let slot = self.slots.read().get(name).cloned();
         let slot = slot.ok_or_else(|| self.unknown(name))?;
         if slot.current.load().is_none() {
             let name = name.to_owned();
             return Err(RegistryError::NeverLoaded { name });
         }
-        slot.standing.lock().quarantine = quarantine.map(Quarantine::now);
-        self.keep("written", name, |archive| {
-            archive.quarantined(name, quarantine)
-        });
+        slot.standing.lock().quarantine = reason.map(Quarantine::now);
         Ok(())
+    }
+
+    /// Writes down that a plugin is in quarantine, or not any more, for the next start.
+    pub async fn note_quarantine(&self, name: &str, reason: Option<&str>) {
+        let (plugin, reason) = (name.to_owned(), reason.map(str::to_owned));
+        self.keep_off_thread(name, move |archive| {
+            archive.quarantined(&plugin, reason.as_deref())
+        })
+        .await;
     }
 }
 
