@@ -10,6 +10,7 @@ mod handlers;
 mod modify;
 mod object;
 mod prepare;
+mod refused;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use crate::rejection::{Rejection, code};
 use crate::row::{RowWrite, Table};
 
 use object::Object;
+use refused::Refused;
 
 /// What the stages share: one message on one snapshot.
 struct Judging<'a> {
@@ -91,29 +93,6 @@ async fn judge_by(
     };
     items.extend(effect_items(&connection.endpoint, judging.effects));
     Ok(items)
-}
-
-/// Why a message was not judged to its end.
-enum Refused {
-    /// The host or a plugin says no.
-    Rejected(Rejection),
-    /// A plugin gave no answer.
-    Failed(HookError),
-}
-
-impl From<Rejection> for Refused {
-    fn from(rejection: Rejection) -> Self {
-        Self::Rejected(rejection)
-    }
-}
-
-impl From<HookError> for Refused {
-    fn from(error: HookError) -> Self {
-        match error {
-            HookError::Rejected(rejection) => Self::Rejected(rejection),
-            error => Self::Failed(error),
-        }
-    }
 }
 
 impl Judging<'_> {

@@ -42,7 +42,7 @@ impl PluginsConfig {
     pub(super) fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
         let dir = section.read("dir", "plugins".into(), folder);
         let archive = section.read("archive", "data/plugins".into(), folder);
-        let keep = section.read("keep", 10, |value| value.whole(1..=1_000));
+        let keep = section.read("keep", 10, |value| value.whole(2..=1_000));
         let watch = section.read("watch", false, Value::flag);
         let mut by_name = BTreeMap::new();
         for (name, value) in section.take_named() {

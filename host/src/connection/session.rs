@@ -10,21 +10,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::clock::now_micros;
 use crate::close_code;
 use crate::deliver::HubMessage;
 use crate::deliver::socket::Ending;
-use crate::effects::Effects;
-use crate::endpoint::Chain;
 use crate::frame;
-use crate::judge;
-use crate::plugin::{Cause, Hook};
+use crate::plugin::Cause;
 
 use tracing::Instrument as _;
 
 use super::heartbeat::{Due, Heartbeat};
 use super::inbox::{Inbox, Received};
-use super::{Connection, cursor, message, start};
+use super::{Connection, cursor, goodbye, message, start};
 
 /// How long a client may take to answer our close frame.
 const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -249,40 +245,13 @@ impl Session {
         });
         tracing::debug!(connection = %connection.id, code = cause.code, "closed");
         if !endpoint.stopping.load(Ordering::Relaxed) {
-            tell_plugins(connection, &cause).await;
+            goodbye::tell_plugins(connection, &cause).await;
         }
         endpoint.connections.write().remove(&connection.id);
         endpoint.log.hub.send(HubMessage::Exit {
             connection: connection.id,
         });
     }
-}
-
-/// Runs the `close` hooks; what they want done is done after the connection is gone.
-async fn tell_plugins(connection: &Arc<Connection>, cause: &Cause) {
-    let mut chain = connection.endpoint.chain();
-    let effects = loop {
-        let (effects, failed) = close_by(&chain, connection, cause).await;
-        match chain.fallback().filter(|_| failed) {
-            Some(previous) => chain = previous,
-            None => break effects,
-        }
-    };
-    judge::submit_effects(connection, &chain, effects).await;
-}
-
-/// What the hooks of these plugins want done, and whether one has failed. Each is told,
-/// whatever the others did.
-async fn close_by(chain: &Chain, connection: &Arc<Connection>, cause: &Cause) -> (Effects, bool) {
-    let call = connection.client.call("", now_micros() as u64);
-    let (mut effects, mut failed) = (Effects::default(), false);
-    for generation in chain.with(Hook::Close) {
-        if let Err(error) = generation.close(&call, cause, &mut effects).await {
-            failed |= error.is_failure();
-            judge::hook_failed(&error);
-        }
-    }
-    (effects, failed)
 }
 
 /// Waits for work to end; for ever if there is none.

@@ -23,27 +23,25 @@ impl Chain {
     /// # Errors
     /// Two plugins that handle one message type.
     pub fn new(plugins: &[Serving]) -> Result<Self, String> {
-        let newest = plugins.iter().map(|one| one.generation.clone()).collect();
-        let mut chain = Self::of(newest)?;
+        let newest = plugins.iter().map(|one| &one.generation);
+        let mut chain = Self::of(plugins, newest)?;
         if plugins.iter().any(|one| one.fallback.is_some()) {
-            let older = plugins.iter().map(|one| {
-                let fallback = one.fallback.as_ref();
-                fallback.unwrap_or(&one.generation).clone()
-            });
+            let older = plugins
+                .iter()
+                .map(|one| one.fallback.as_ref().unwrap_or(&one.generation));
             // Where the plugins have changed so that the old ones do not go together,
             // there is nothing to fall back to.
-            chain.fallback = Self::of(older.collect()).ok().map(Arc::new);
+            chain.fallback = Self::of(plugins, older).ok().map(Arc::new);
         }
-        let quarantined = plugins.iter().filter(|one| one.quarantined);
-        chain.quarantined = quarantined.map(|one| one.generation.clone()).collect();
-        let quarantined = &chain.quarantined;
-        chain
-            .generations
-            .retain(|one| !quarantined.iter().any(|other| Arc::ptr_eq(one, other)));
         Ok(chain)
     }
 
-    fn of(generations: Vec<Arc<Generation>>) -> Result<Self, String> {
+    /// The chain of these generations, one of each plugin.
+    fn of<'a>(
+        plugins: &[Serving],
+        generations: impl Iterator<Item = &'a Arc<Generation>>,
+    ) -> Result<Self, String> {
+        let generations: Vec<_> = generations.cloned().collect();
         let mut handler_types: Vec<String> = Vec::new();
         for generation in generations.iter().filter(|one| one.has(Hook::Handlers)) {
             for handler in generation.handlers() {
@@ -68,11 +66,16 @@ impl Chain {
                 )
             })
             .collect();
+        let all = generations.into_iter().zip(plugins);
+        let (out, called): (Vec<_>, Vec<_>) = all.partition(|(_, plugin)| plugin.quarantined);
+        let alone = |some: Vec<(Arc<Generation>, &Serving)>| {
+            some.into_iter().map(|(generation, _)| generation).collect()
+        };
         Ok(Self {
-            generations,
+            generations: alone(called),
             handler_types,
             judged_by: judged_by.join(" ").into(),
-            quarantined: Vec::new(),
+            quarantined: alone(out),
             fallback: None,
         })
     }

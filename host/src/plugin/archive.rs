@@ -31,7 +31,7 @@ pub struct Archive {
 
 impl Archive {
     /// Reads the histories in a folder; it need not be there yet. `keep` is how many
-    /// generations of a plugin are kept, the live one among them.
+    /// generations of a plugin are kept, the live one among them; 2 at least.
     pub fn open(folder: impl Into<PathBuf>, keep: usize) -> Self {
         let folder = folder.into();
         let histories = read_all(&folder).unwrap_or_else(|error| {
@@ -46,7 +46,7 @@ impl Archive {
         });
         Self {
             folder,
-            keep: keep.max(1),
+            keep: keep.max(2),
             histories: Mutex::new(histories),
         }
     }
@@ -94,14 +94,31 @@ impl Archive {
         back: Option<&str>,
     ) -> io::Result<()> {
         let folder = self.folder.join(plugin);
-        fs::create_dir_all(&folder)?;
+        let file = folder.join(entry.file());
         if let Some(bytes) = bytes
-            && self.read(plugin, &entry).is_err()
+            // Its content is checked when it is needed.
+            && !fs::metadata(&file).is_ok_and(|file| file.len() == bytes.len() as u64)
         {
+            fs::create_dir_all(&folder)?;
             whole_file::write(&folder, &entry.file(), bytes)?;
+        }
+        if self.is_live(plugin, &entry.digest) {
+            // A start, or other settings: nothing that is worth a write to the disk.
+            if let Some(history) = self.histories.lock().get_mut(plugin) {
+                history.live(entry, back, self.keep);
+            }
+            return Ok(());
         }
         self.change(plugin, |history| history.live(entry, back, self.keep))?;
         self.sweep(&folder, plugin)
+    }
+
+    fn is_live(&self, plugin: &str, digest: &str) -> bool {
+        let histories = self.histories.lock();
+        let entries = histories.get(plugin).into_iter().flat_map(History::entries);
+        entries
+            .into_iter()
+            .any(|entry| entry.outcome == Outcome::Live && entry.digest == digest)
     }
 
     /// Notes that the live generation is out of service, and why; none when it serves
@@ -211,7 +228,7 @@ mod tests {
         archive
             .live("p", one.clone(), Some(b"one"), None)
             .expect("kept");
-        fs::write(folder.path().join("p").join(one.file()), b"0ne").expect("written");
+        fs::write(folder.path().join("p").join(one.file()), b"changed").expect("written");
         let error = archive.read("p", &one).expect_err("it is another file");
         assert!(error.to_string().contains("changed"), "{error}");
         // Live again, it is mended.

@@ -1,7 +1,6 @@
 //! The plugins of this server: which file, and which generation of it is current.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +17,7 @@ use super::load::{LoadError, Step, check_name, load};
 use super::settings::PluginSettings;
 
 mod activate;
+mod error;
 mod file;
 mod info;
 mod rollback;
@@ -25,6 +25,7 @@ mod slot;
 mod standing;
 
 pub use activate::Activated;
+pub use error::RegistryError;
 pub use file::plugin_of;
 pub use info::{Changes, Failure, GenerationInfo, PluginInfo};
 pub use rollback::{Failing, FileRestored};
@@ -46,45 +47,6 @@ pub struct Plugins {
     loading: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// The last generation number given out, by this process or those before it.
     numbers: AtomicU64,
-}
-
-/// A request about plugins that was not carried out.
-#[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
-    /// The old generation, if there was one, goes on serving.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error("there is no plugin `{name}`; there are {known}")]
-    Unknown { name: String, known: String },
-    #[error(
-        "plugin `{name}` is used by {users} and can't be deleted; take it out of `plugins` there \
-         and reload the config"
-    )]
-    InUse { name: String, users: String },
-    #[error("can't {what} {}: {error}", path.display())]
-    File {
-        what: &'static str,
-        path: PathBuf,
-        error: io::Error,
-    },
-    #[error("plugin `{name}` has no generation to go back to; there is {known}")]
-    NothingBefore { name: String, known: String },
-    #[error("plugin `{name}` has no generation `{to}` to go back to; there is {known}")]
-    NoSuchGeneration {
-        name: String,
-        to: String,
-        known: String,
-    },
-    #[error("plugin `{name}` can't go back to {entry}, because it is what serves")]
-    AlreadyLive { name: String, entry: String },
-    #[error("{entry} of plugin `{name}` can't be read from the archive: {error}")]
-    NotKept {
-        name: String,
-        entry: String,
-        error: io::Error,
-    },
-    #[error("plugin `{name}` has no generation yet; upload one")]
-    NeverLoaded { name: String },
 }
 
 impl Plugins {
@@ -240,7 +202,9 @@ impl Plugins {
             })?;
         self.slots.write().remove(name);
         slot.current.store(None);
-        self.keep("deleted", name, |archive| archive.forget(name));
+        let plugin = name.to_owned();
+        self.keep(name, move |archive| archive.forget(&plugin))
+            .await;
         Ok(())
     }
 

@@ -64,13 +64,11 @@ async fn failed(app: &Arc<App>, generation: &Weak<Generation>) {
         totals.errors, totals.calls
     );
     let gone_back = match &failing.previous {
-        Some(previous) => go_back(app, &generation, previous.clone(), failing, &reason).await,
-        None => {
-            failing.end(ProbationState::Failed);
-            Err("there is no generation to go back to".to_owned())
-        }
+        Some(previous) => go_back(app, &generation, previous, &failing, &reason).await,
+        None => Err("there is no generation to go back to".to_owned()),
     };
     if let Err(problem) = gone_back {
+        failing.end(ProbationState::Failed);
         let reason = format!("{reason}, and {problem}");
         if let Err(error) = quarantine::begin(app, generation.name(), &reason).await {
             tracing::error!(plugin = %generation.name(), "{reason}: {error}");
@@ -82,8 +80,8 @@ async fn failed(app: &Arc<App>, generation: &Weak<Generation>) {
 async fn go_back(
     app: &Arc<App>,
     failed: &Arc<Generation>,
-    previous: Arc<Generation>,
-    failing: Failing,
+    previous: &Arc<Generation>,
+    failing: &Failing,
     reason: &str,
 ) -> Result<(), String> {
     let name = failed.name();
@@ -95,10 +93,10 @@ async fn go_back(
         };
         let unfit = |error: ReloadError| format!("the one before does not fit any more: {error}");
         let chains = chains_with(app, &serving).map_err(unfit)?;
-        app.plugins.put_back(failing, &previous, reason);
+        app.plugins.put_back(failing, previous, reason);
         // Before anything waits for the disk: no more messages for the failed one.
         store(chains);
-        app.plugins.restore_file(failed, &previous, reason).await
+        app.plugins.restore_file(failed, previous, reason).await
     } else {
         // Its settings are not those of the config any more.
         let digest = previous.digest().clone();

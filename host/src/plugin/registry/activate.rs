@@ -52,7 +52,7 @@ impl Plugins {
         let entry = entry(&generation);
         let reason = rollback.as_ref().map(|rollback| rollback.reason.clone());
         let plugin = name.clone();
-        self.keep_off_thread(&name, move |archive| {
+        self.keep(&name, move |archive| {
             archive.live(&plugin, entry, Some(&bytes), reason.as_deref())
         })
         .await;
@@ -113,24 +113,9 @@ impl Plugins {
         Ok(generation)
     }
 
-    /// Changes the archive. A failure costs a way back, not what is being done.
-    pub(super) fn keep(
-        &self,
-        what: &str,
-        plugin: &str,
-        change: impl FnOnce(&Archive) -> io::Result<()>,
-    ) {
-        let Some(archive) = &self.archive else { return };
-        if let Err(error) = change(archive) {
-            tracing::error!(
-                "the archive of plugin `{plugin}` could not be {what}: {error}; a rollback may \
-                 not reach all of its generations"
-            );
-        }
-    }
-
-    /// The same where files are written.
-    pub(super) async fn keep_off_thread(
+    /// Changes the archive, off the async threads. A failure costs a way back, not what is
+    /// being done.
+    pub(super) async fn keep(
         &self,
         plugin: &str,
         change: impl FnOnce(&Archive) -> io::Result<()> + Send + 'static,
@@ -138,9 +123,12 @@ impl Plugins {
         let Some(archive) = self.archive.clone() else {
             return;
         };
-        let done = tokio::task::spawn_blocking(move || change(&archive)).await;
-        let done = done.unwrap_or_else(|error| Err(io::Error::other(error)));
-        self.keep("written", plugin, |_| done);
+        if let Err(error) = file::blocking(move || change(&archive)).await {
+            tracing::error!(
+                "the archive of plugin `{plugin}` can't be written: {error}; a rollback may not \
+                 reach all of its generations"
+            );
+        }
     }
 
     /// Takes the current generation out of service, with a reason, or puts it into service
@@ -160,7 +148,7 @@ impl Plugins {
     /// Writes down that a plugin is in quarantine, or not any more, for the next start.
     pub async fn note_quarantine(&self, name: &str, reason: Option<&str>) {
         let (plugin, reason) = (name.to_owned(), reason.map(str::to_owned));
-        self.keep_off_thread(name, move |archive| {
+        self.keep(name, move |archive| {
             archive.quarantined(&plugin, reason.as_deref())
         })
         .await;

@@ -112,8 +112,8 @@ impl Plugins {
 
     /// Puts the previous generation back, which is still warm. Its file is another matter:
     /// see [`Self::restore_file`].
-    pub fn put_back(&self, failing: Failing, previous: &Arc<Generation>, reason: &str) {
-        let slot = failing.slot;
+    pub fn put_back(&self, failing: &Failing, previous: &Arc<Generation>, reason: &str) {
+        let slot = &failing.slot;
         let mut standing = slot.standing.lock();
         let failed = slot.current.swap(Some(Arc::clone(previous)));
         let from = failed.map_or(0, |failed| failed.number());
@@ -133,7 +133,7 @@ impl Plugins {
         let name = previous.name().to_string();
         let restored = self.write_back(&name, failed, previous).await;
         let (entry, why, plugin) = (entry(previous), reason.to_owned(), name.clone());
-        self.keep_off_thread(&name, move |archive| {
+        self.keep(&name, move |archive| {
             archive.live(&plugin, entry, None, Some(&why))
         })
         .await;
@@ -183,7 +183,7 @@ pub struct Failing {
 
 impl Failing {
     /// Ends the probation with this result.
-    pub fn end(self, state: ProbationState) {
+    pub fn end(&self, state: ProbationState) {
         if let Some(probation) = &mut self.slot.standing.lock().probation {
             probation.end(state);
         }
