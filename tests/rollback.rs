@@ -155,3 +155,39 @@ async fn a_kept_file_that_was_changed_is_not_loaded() {
     assert_eq!(shown(&server).await["version"], "0.2.0");
     assert_eq!(file(&server), guests::bytes("versioned-b"));
 }
+
+#[tokio::test]
+async fn the_command_line_goes_back_and_stops_and_resumes() {
+    let server = server().await;
+    server.put_plugin("versioned", "versioned-b").await.ok();
+    let said = admin(&server, &["rollback", "versioned"]).await;
+    assert!(said.contains("versioned serves as generation 3"), "{said}");
+    assert!(said.contains("swap"), "{said}");
+    assert_eq!(shown(&server).await["version"], "0.1.0");
+    let said = admin(&server, &["rollback", "versioned", "--to", "2"]).await;
+    assert!(said.contains("generation 4"), "{said}");
+    assert_eq!(shown(&server).await["version"], "0.2.0");
+    let reason = ["quarantine", "versioned", "--reason", "it smells & more"];
+    admin(&server, &reason).await;
+    let quarantine = shown(&server).await["quarantine"].take();
+    assert_eq!(quarantine["reason"], "it smells & more");
+    admin(&server, &["resume", "versioned"]).await;
+    assert_eq!(shown(&server).await["quarantine"], Value::Null);
+    let wasm = guests::file("versioned-a");
+    let put = ["put", "--dry-run", "versioned", wasm.to_str().unwrap()];
+    let said = admin(&server, &put).await;
+    assert!(said.contains("would serve"), "{said}");
+    assert_eq!(shown(&server).await["version"], "0.2.0");
+}
+
+/// What `hookcast admin` prints.
+async fn admin(server: &TestServer, words: &[&str]) -> String {
+    let mut command = server.admin_command();
+    command.args(words);
+    let run = tokio::task::spawn_blocking(move || command.output());
+    let output = run.await.unwrap().expect("the command's output");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{words:?}: {said}{wrong}");
+    said
+}
