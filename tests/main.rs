@@ -14,6 +14,8 @@
 mod support;
 
 mod admin_listener;
+mod chat_in_each_language;
+mod compiling;
 mod config_reload;
 mod conflicts;
 mod crash;
@@ -33,16 +35,23 @@ mod hooks_effects;
 mod hostile;
 mod message_ids;
 mod messaging;
+mod plugin_logs;
 mod plugins_admin;
+mod plugins_folder;
 mod plugins_refused;
 mod plugins_watch;
 mod probation;
+mod publish;
+mod python_plugin;
 mod quarantine;
 mod reload_under_load;
 mod resume;
 mod retention;
 mod rollback;
 mod rows;
+#[cfg(javascript_runtime)]
+mod scripts;
+mod scripts_without_runtime;
 mod shutdown;
 mod slow_consumer;
 mod storage_trouble;

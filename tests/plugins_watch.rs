@@ -139,7 +139,7 @@ async fn a_file_that_does_not_load_leaves_the_old_one() {
     std::os::unix::fs::symlink(outside, path(&server, "versioned.wasm")).unwrap();
     server
         .log
-        .with(&["ERROR", "versioned", "leads out of the plugins folder"])
+        .with(&["ERROR", "versioned", "a link out of the plugins folder"])
         .await;
     client.acked(json!({"body": "a link"})).await;
     assert_eq!(client.recv().await["p"], "a");

@@ -7,6 +7,7 @@ mod connections;
 mod endpoints;
 mod error;
 mod exchange;
+mod plugin_logs;
 mod plugins;
 mod token;
 
@@ -58,6 +59,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/plugins/{name}/rollback", post(exchange::rollback))
         .route("/api/plugins/{name}/quarantine", post(exchange::quarantine))
         .route("/api/plugins/{name}/resume", post(exchange::resume))
+        .route("/api/plugins/{name}/logs", get(plugin_logs::show))
         .route("/api/reload", post(reload_config))
         .route("/api/endpoints", get(endpoints::list))
         .route("/api/connections", get(connections::list))

@@ -50,6 +50,7 @@ pub struct Client {
     pub metadata: Option<String>,
 }
 
+#[derive(Clone)]
 pub struct User {
     pub id: Arc<str>,
     /// A JSON object with at least `id`, as text.
@@ -57,6 +58,22 @@ pub struct User {
 }
 
 impl Client {
+    /// The same user at another endpoint, without what belongs to the connection: what a
+    /// message that a plugin publishes there is judged with.
+    pub fn visiting(&self, endpoint: Arc<Endpoint>) -> Self {
+        Self {
+            id: self.id,
+            endpoint,
+            args: RwLock::default(),
+            address: self.address,
+            user: self.user.clone(),
+            name: self.name.clone(),
+            path_parameters: Vec::new(),
+            headers: Vec::new(),
+            metadata: None,
+        }
+    }
+
     /// The context of a hook call caused by this client.
     pub fn call(self: &Arc<Self>, method: &'static str, received_at: u64) -> CallContext {
         CallContext {
@@ -66,6 +83,7 @@ impl Client {
             endpoint: self.endpoint.name.clone(),
             received_at,
             queued: false,
+            depth: 0,
             surroundings: self.clone(),
         }
     }

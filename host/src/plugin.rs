@@ -12,6 +12,8 @@ mod archive;
 mod bindings;
 mod cache;
 mod call;
+mod codegen;
+mod compile;
 mod deadline;
 mod engine;
 mod error;
@@ -26,7 +28,9 @@ mod log;
 mod permits;
 mod pool;
 mod registry;
+mod script;
 mod settings;
+mod source;
 mod state;
 mod statistics;
 mod surroundings;
@@ -38,17 +42,20 @@ mod whole_file;
 pub use archive::{Archive, Entry, Outcome};
 pub use cache::CompileCache;
 pub use call::{Acceptance, Arg, CallContext, Cause, Input, Output, Refusal, User};
+pub use compile::{CompileFailure, CompileOrder, Compiler, compile_exit, compile_here};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{HookError, Place};
 pub use generation::{Generation, Handler};
 pub use grant::Grant;
 pub use hook::Hook;
 pub use load::{LoadError, LoadReport, MissingGrant, Step, check_name};
+pub use log::{LogBook, LogLine};
 pub use registry::{
     Activated, Candidate, Changes, Failing, Failure, FileRestored, GenerationInfo, PluginHandle,
-    PluginInfo, Plugins, Probation, ProbationState, RegistryError, Rollback, Serving, plugin_of,
+    PluginInfo, Plugins, Probation, ProbationState, RegistryError, Rollback, Serving,
 };
 pub use settings::{Isolation, Limits, PluginSettings};
+pub use source::{ONE_FILE, file_of, files_of, plugin_of};
 pub use statistics::HookFigures;
 pub use surroundings::{HostError, Surroundings};
 pub use trial::{ProbationRule, Totals, Trial};

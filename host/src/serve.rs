@@ -14,7 +14,7 @@ use crate::bearer::Bearer;
 use crate::close_code;
 use crate::config::Config;
 use crate::maintenance;
-use crate::plugin::{Archive, CompileCache, Engine, EngineSettings, Plugins};
+use crate::plugin::{Archive, CompileCache, Compiler, Engine, EngineSettings, Plugins};
 use crate::plugin_config;
 use crate::reload;
 use crate::server;
@@ -61,9 +61,11 @@ pub async fn run(config: Config) -> Result<()> {
 
 /// Loads every plugin of the folder; those that endpoints use must load.
 async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
-    let engine = Engine::new(EngineSettings {
+    let engine = EngineSettings {
         instances: config.engine.instances,
-    })?;
+    };
+    let compiler = Compiler::in_a_child().context("can't find this server's own executable")?;
+    let engine = Engine::new(engine, compiler)?;
     let cache = CompileCache::open(&config.engine.cache).with_context(|| {
         format!(
             "can't open the folder of compiled code, {}",

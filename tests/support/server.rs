@@ -23,9 +23,14 @@ static NEXT_PORT: AtomicU16 = AtomicU16::new(10_000);
 pub struct Setup {
     endpoints: String,
     server_keys: String,
+    /// Names in the plugins folder, and what is copied there.
     plugins: Vec<(String, PathBuf)>,
+    /// Names in the plugins folder, and what is written there.
+    scripts: Vec<(String, String)>,
     /// Program and arguments that the server's command line is appended to.
     wrapper: Vec<String>,
+    /// Another path of the server's executable.
+    binary: Option<PathBuf>,
 }
 
 impl Setup {
@@ -45,7 +50,20 @@ impl Setup {
 
     pub fn guest_as(mut self, package: &str, plugin: &str) -> Self {
         self.plugins
-            .push((plugin.to_owned(), guests::file(package)));
+            .push((format!("{plugin}.wasm"), guests::file(package)));
+        self
+    }
+
+    /// A file of the repository's `plugins/`, under this name in the plugins folder.
+    pub fn sample(mut self, path: &str, file: &str) -> Self {
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
+        self.plugins.push((file.to_owned(), samples.join(path)));
+        self
+    }
+
+    /// A script, under this name in the plugins folder.
+    pub fn script(mut self, file: &str, source: &str) -> Self {
+        self.scripts.push((file.to_owned(), source.to_owned()));
         self
     }
 
@@ -57,6 +75,11 @@ impl Setup {
 
     pub fn wrapper(mut self, words: &[&str]) -> Self {
         self.wrapper = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    pub fn binary(mut self, path: &Path) -> Self {
+        self.binary = Some(path.to_owned());
         self
     }
 
@@ -72,7 +95,10 @@ impl Setup {
         let plugins = folder.path().join("plugins");
         std::fs::create_dir(&plugins).expect("the plugins folder");
         for (name, file) in &self.plugins {
-            std::fs::copy(file, plugins.join(format!("{name}.wasm"))).expect("a copied guest");
+            std::fs::copy(file, plugins.join(name)).expect("a copied plugin");
+        }
+        for (name, source) in &self.scripts {
+            std::fs::write(plugins.join(name), source).expect("a script");
         }
         let [_, a, b, c] = std::process::id().to_be_bytes();
         let port = NEXT_PORT.fetch_add(2, Ordering::Relaxed);
@@ -130,8 +156,10 @@ impl TestServer {
 
     /// The command that starts this server.
     pub fn command(&self) -> Command {
-        let binary = env!("CARGO_BIN_EXE_hookcast").to_owned();
-        let mut words = self.setup.wrapper.iter().cloned().chain([binary]);
+        let binary = self.setup.binary.clone();
+        let binary = binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_hookcast").into());
+        let wrapper = self.setup.wrapper.iter().map(PathBuf::from);
+        let mut words = wrapper.chain([binary]);
         let mut command = Command::new(words.next().expect("a program"));
         command
             .args(words)

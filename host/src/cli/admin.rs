@@ -47,7 +47,7 @@ enum Command {
     Put {
         #[arg(value_parser = plugin_name)]
         name: String,
-        /// The .wasm file
+        /// The .wasm file, or the script in JavaScript
         file: PathBuf,
         /// Do all but the swap, and report the same
         #[arg(long)]
@@ -168,5 +168,7 @@ fn plugin_name(text: &str) -> Result<String, &'static str> {
     if is_plugin_name(text) {
         return Ok(text.to_owned());
     }
-    Err("a plugin's name has small letters, digits and dashes; it is the file's name without .wasm")
+    Err(
+        "a plugin's name has small letters, digits and dashes; it is the file's name without its ending",
+    )
 }

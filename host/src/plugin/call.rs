@@ -39,6 +39,9 @@ pub struct CallContext {
     pub received_at: u64,
     /// The message waited in a queue before it was judged.
     pub queued: bool,
+    /// 0 for what a client caused; 1 more for each message that a plugin published
+    /// because of it.
+    pub depth: u8,
     /// What host functions may ask.
     pub surroundings: Arc<dyn Surroundings>,
 }
@@ -193,12 +196,7 @@ impl Generation {
         let store = &mut instance.store;
         store.set_epoch_deadline(1);
         let state = store.data_mut();
-        let surroundings = Arc::clone(&cx.surroundings);
-        state.begin(ActiveCall::new(
-            cx.connection,
-            surroundings,
-            effects.0.len(),
-        ));
+        state.begin(ActiveCall::new(cx, effects.0.len()));
         let clock = Arc::clone(&state.clock);
         let connection = cx.connection.to_string();
         let call = wit::Call {
@@ -232,16 +230,15 @@ impl Generation {
                     problem,
                 },
             },
-            Ok(Err(error)) => HookError::from_wasmtime(
-                self.pool.place(hook),
-                &error,
-                (limits.hook, "limits.hook"),
-                asked,
-            ),
+            Ok(Err(error)) => {
+                let limit = (limits.hook, "limits.hook");
+                self.pool.failed(hook, &error, limit, asked)
+            }
             Err(WallReached) => self.pool.wall_reached(hook),
         };
         if let Some(kind) = error.kind() {
             self.statistics.failed(hook, took, kind);
+            self.pool.log().host_says(&error.to_string());
         }
         Err(error)
     }

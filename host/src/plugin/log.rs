@@ -10,18 +10,22 @@ use std::time::{Duration, Instant};
 
 use metrics::Counter;
 use parking_lot::Mutex;
+use serde::Serialize;
 
 use super::settings::Limits;
 
+mod book;
 mod capture;
 
+pub use book::{Books, LogBook, LogLine};
 pub use capture::Captured;
 
 /// Bytes of a guest's text in an error message.
 const SHOWN: usize = 1 << 10;
 
 /// Levels of `wasi:logging`, most talkative first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     Trace,
     Debug,
@@ -42,6 +46,7 @@ pub struct PluginLog {
     rate: u32,
     second: Mutex<Second>,
     dropped_total: Counter,
+    book: Arc<LogBook>,
 }
 
 /// The second that lines are counted in.
@@ -52,7 +57,7 @@ struct Second {
 }
 
 impl PluginLog {
-    pub fn new(plugin: Arc<str>, generation: u64, limits: &Limits) -> Self {
+    pub fn new(plugin: Arc<str>, generation: u64, limits: &Limits, book: Arc<LogBook>) -> Self {
         let labelled = plugin.to_string();
         Self {
             plugin,
@@ -66,6 +71,7 @@ impl PluginLog {
                 dropped: 0,
             }),
             dropped_total: metrics::counter!("hookcast_plugin_log_dropped_total", "plugin" => labelled),
+            book,
         }
     }
 
@@ -110,7 +116,15 @@ impl PluginLog {
         self.emit(level, &cut(context, self.line), &cut(message, self.line));
     }
 
+    /// Keeps what the host has to say about the plugin, such as a failed call. It is in
+    /// the host's own log already.
+    pub fn host_says(&self, message: &str) {
+        self.book
+            .add(Level::Error, self.generation, "host", message);
+    }
+
     fn emit(&self, level: Level, context: &str, message: &str) {
+        self.book.add(level, self.generation, context, message);
         // tracing wants its levels as constants, hence the macro.
         macro_rules! emit {
             ($level:ident) => {
@@ -205,6 +219,7 @@ mod tests {
                 log_rate: 2,
                 ..Limits::default()
             },
+            Books::default().of("p"),
         );
         for _ in 0..5 {
             log.line(Level::Info, "", "again");

@@ -16,6 +16,7 @@ use super::hook::Hook;
 use super::instance::{Exports, Instance};
 use super::log::PluginLog;
 use super::permits::Permits;
+use super::script::Start;
 use super::settings::{Isolation, PluginSettings};
 use super::state::{State, tick};
 use super::statistics::Statistics;
@@ -31,6 +32,8 @@ pub struct Pool {
     engine: Engine,
     pre: InstancePre<State>,
     exports: Exports,
+    /// What gives an instance its script; none for components.
+    script: Option<Start>,
     settings: Arc<PluginSettings>,
     log: Arc<PluginLog>,
     statistics: Arc<Statistics>,
@@ -55,6 +58,7 @@ impl Pool {
         engine: Engine,
         pre: InstancePre<State>,
         exports: Exports,
+        script: Option<Start>,
         settings: Arc<PluginSettings>,
         log: Arc<PluginLog>,
         statistics: Arc<Statistics>,
@@ -66,6 +70,7 @@ impl Pool {
             engine,
             pre,
             exports,
+            script,
             settings,
             log,
             statistics,
@@ -74,6 +79,10 @@ impl Pool {
 
     pub fn settings(&self) -> &PluginSettings {
         &self.settings
+    }
+
+    pub fn log(&self) -> &PluginLog {
+        &self.log
     }
 
     pub fn shared_settings(&self) -> Arc<PluginSettings> {
@@ -152,6 +161,9 @@ impl Pool {
 
         let made = within(&clock, limits.init, limits.wall, async {
             let instance = self.pre.instantiate_async(&mut store).await?;
+            if let Some(script) = &self.script {
+                script.run(&mut store, &instance).await?;
+            }
             let guest = self.exports.load(&mut store, &instance)?;
             let description = guest.describe.call_describe(&mut store).await?;
             wasmtime::Result::Ok((guest, description))
@@ -166,8 +178,8 @@ impl Pool {
             Ok(Err(error)) => {
                 store.data().captured.flush();
                 let words = store.data().captured.last_words();
-                let place = self.place(Hook::Describe);
-                HookError::from_wasmtime(place, &error, (limits.init, "limits.init"), words)
+                let limit = (limits.init, "limits.init");
+                self.failed(Hook::Describe, &error, limit, words)
             }
             Err(WallReached) => self.wall_reached(Hook::Describe),
         };
@@ -184,6 +196,22 @@ impl Pool {
         if self.settings.isolation == Isolation::Warm && instance.calls < limits.calls_per_instance
         {
             self.idle.lock().push(instance);
+        }
+    }
+
+    /// What a call that did not return is for operators.
+    pub fn failed(
+        &self,
+        hook: Hook,
+        error: &wasmtime::Error,
+        limit: (Duration, &'static str),
+        last_words: Option<String>,
+    ) -> HookError {
+        let error = HookError::from_wasmtime(self.place(hook), error, limit, last_words);
+        match self.script {
+            // It would show the insides of the interpreter.
+            Some(_) => error.without_backtrace(),
+            None => error,
         }
     }
 

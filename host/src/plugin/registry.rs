@@ -14,7 +14,9 @@ use super::cache::CompileCache;
 use super::engine::Engine;
 use super::generation::Generation;
 use super::load::{LoadError, Step, check_name, load};
+use super::log::LogBook;
 use super::settings::PluginSettings;
+use super::source::Source;
 
 mod activate;
 mod error;
@@ -26,7 +28,6 @@ mod standing;
 
 pub use activate::Activated;
 pub use error::RegistryError;
-pub use file::plugin_of;
 pub use info::{Changes, Failure, GenerationInfo, PluginInfo};
 pub use rollback::{Failing, FileRestored};
 use slot::Slot;
@@ -82,7 +83,7 @@ impl Plugins {
         }
     }
 
-    /// Loads every `*.wasm` of the folder, one after the other by name. Files that begin
+    /// Loads every plugin of the folder, one after the other by name. Files that begin
     /// with a dot are uploads in progress and are left alone. A plugin that fails is in
     /// the answer and in [`Plugins::list`]; the others load.
     pub async fn load_folder(
@@ -115,6 +116,12 @@ impl Plugins {
         Some(PluginInfo::of(&slot, self.archive.as_deref()))
     }
 
+    /// What is kept of a plugin's log; none when there is no plugin of this name.
+    pub fn log(&self, name: &str) -> Option<Arc<LogBook>> {
+        self.handle(name)?;
+        Some(self.engine.books().of(name))
+    }
+
     /// The same of all, by name.
     pub fn list(&self) -> Vec<PluginInfo> {
         let slots: Vec<_> = self.slots.read().values().cloned().collect();
@@ -136,7 +143,7 @@ impl Plugins {
         let result = file::read(&self.folder, name, settings.limits.component).await;
         let took = began.elapsed();
         let result = match result {
-            Ok(bytes) => self.load(slot.clone(), loading, bytes, settings).await,
+            Ok(source) => self.load(slot.clone(), loading, source, settings).await,
             Err(error) => Err(error),
         };
         let result = result.map(|candidate| candidate.read_in(took));
@@ -159,7 +166,8 @@ impl Plugins {
     ) -> Result<Candidate, RegistryError> {
         let (slot, loading) = self.lock(name).await?;
         let settings = self.settings(name);
-        let result = self.load(slot.clone(), loading, bytes, settings).await;
+        let source = Source::uploaded(&self.folder, name, bytes);
+        let result = self.load(slot.clone(), loading, source, settings).await;
         let candidate = result.inspect_err(|error| self.failed(&slot, error))?;
         Ok(candidate.uploaded())
     }
@@ -172,7 +180,8 @@ impl Plugins {
     ) -> Result<Candidate, RegistryError> {
         let (slot, loading) = self.lock(name).await?;
         let settings = self.settings(name);
-        Ok(self.load(slot, loading, bytes, settings).await?)
+        let source = Source::uploaded(&self.folder, name, bytes);
+        Ok(self.load(slot, loading, source, settings).await?)
     }
 
     /// Deletes a plugin and its file. `users` names the endpoints that use it; it is
@@ -228,19 +237,19 @@ impl Plugins {
         Ok((slot.unwrap_or_else(|| Arc::new(Slot::new(name))), guard))
     }
 
-    /// Makes a candidate of a plugin's bytes.
+    /// Makes a candidate of what was read or uploaded.
     async fn load(
         &self,
         slot: Arc<Slot>,
         loading: OwnedMutexGuard<()>,
-        bytes: Vec<u8>,
+        source: Source,
         settings: Arc<PluginSettings>,
     ) -> Result<Candidate, LoadError> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let cache = self.cache.clone();
-        let read = bytes.clone();
+        let read = source.clone();
         let loaded = load(&self.engine, cache, number, &slot.name, read, settings).await;
-        Ok(Candidate::new(loaded?, slot, loading, bytes))
+        Ok(Candidate::new(loaded?, slot, loading, source))
     }
 
     /// Notes a load that failed.

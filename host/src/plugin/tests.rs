@@ -2,9 +2,13 @@
 //! `cargo xtask guests`.
 
 mod calls;
+mod compile;
 mod effects;
 mod hostile;
 mod loading;
+mod malformed;
 mod reload;
+#[cfg(javascript_runtime)]
+mod scripts;
 mod speed;
 mod support;

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use super::{Origin, plugin};
 use crate::app::App;
+use crate::plugin::{check_name, files_of, plugin_of};
 use complete::{Seen, completeness};
 
 /// A burst of events is over after this much silence. Build tools and editors do several
@@ -82,8 +83,7 @@ impl Changed {
         }
         let mut files = self.files.lock();
         for path in &event.paths {
-            let file = path.file_name().and_then(|name| name.to_str());
-            let Some(name) = file.and_then(crate::plugin::plugin_of) else {
+            let Some(name) = plugin_of(path).filter(|name| check_name(name).is_ok()) else {
                 continue;
             };
             match completeness(event.kind, path) {
@@ -154,7 +154,7 @@ fn serves(app: &App, name: &str, digest: &str) -> bool {
 
 fn removed(app: &App, name: &str) {
     // Renamed away and written anew, as some editors do.
-    if app.config().plugins.file(name).exists() {
+    if !files_of(&app.config().plugins.dir, name).is_empty() {
         return;
     }
     if app.plugins.handle(name).is_some() {

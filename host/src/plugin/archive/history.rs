@@ -44,16 +44,24 @@ pub enum Outcome {
 impl Entry {
     /// A generation that is live now.
     pub fn new(generation: u64, version: &str, digest: &str, extension: &str) -> Self {
-        let now = OffsetDateTime::now_utc();
         Self {
             generation,
             version: version.to_owned(),
             digest: digest.to_owned(),
             extension: extension.to_owned(),
-            // It fails for years beyond 9999 only.
-            activated_at: now.format(&Rfc3339).unwrap_or_default(),
+            activated_at: now(),
             outcome: Outcome::Live,
             reason: None,
+        }
+    }
+
+    /// The same generation, live once more.
+    pub fn live_again(self) -> Self {
+        Self {
+            activated_at: now(),
+            outcome: Outcome::Live,
+            reason: None,
+            ..self
         }
     }
 
@@ -66,6 +74,12 @@ impl Entry {
     pub fn is_current(&self) -> bool {
         matches!(self.outcome, Outcome::Live | Outcome::Quarantined)
     }
+}
+
+fn now() -> String {
+    // It fails for years beyond 9999 only.
+    let now = OffsetDateTime::now_utc().format(&Rfc3339);
+    now.unwrap_or_default()
 }
 
 impl std::fmt::Display for Entry {

@@ -29,7 +29,7 @@ impl Plugins {
         let Parts {
             generation,
             slot,
-            bytes,
+            source,
             becomes_file,
             rollback,
             probation,
@@ -45,15 +45,15 @@ impl Plugins {
             began = Instant::now();
         };
         if becomes_file {
-            let written = file::write(&self.folder, &name, bytes.clone()).await;
+            let written = file::write(&self.folder, &name, source.clone()).await;
             written.inspect_err(|error| *slot.failure.lock() = Some(error.clone()))?;
             end(Step::Write);
         }
-        let entry = entry(&generation);
+        let entry = entry(&generation, &source.file);
         let reason = rollback.as_ref().map(|rollback| rollback.reason.clone());
         let plugin = name.clone();
         self.keep(&name, move |archive| {
-            archive.live(&plugin, entry, Some(&bytes), reason.as_deref())
+            archive.live(&plugin, entry, Some(&source.bytes), reason.as_deref())
         })
         .await;
         end(Step::Keep);
@@ -156,11 +156,12 @@ impl Plugins {
 }
 
 /// What the archive notes of a generation.
-pub(super) fn entry(generation: &Generation) -> Entry {
+fn entry(generation: &Generation, file: &str) -> Entry {
+    let (_, extension) = file.rsplit_once('.').unwrap_or_default();
     Entry::new(
         generation.number(),
         generation.version(),
         generation.digest(),
-        file::EXTENSION,
+        extension,
     )
 }

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use sha2::{Digest as _, Sha256};
 
-use super::activate::entry;
 use super::slot::Slot;
 use super::standing::{ProbationState, Rollback};
 use super::{Candidate, Plugins, RegistryError, file};
@@ -13,6 +12,7 @@ use crate::plugin::archive::Entry;
 use crate::plugin::cache::hex;
 use crate::plugin::generation::Generation;
 use crate::plugin::load::LoadError;
+use crate::plugin::source::Source;
 
 /// What automatic rollback did with the plugin's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +40,10 @@ impl Plugins {
         let (slot, loading) = self.lock(name).await?;
         let entry = self.target(name, to)?;
         let began = Instant::now();
-        let bytes = self.kept(name, &entry).await?;
+        let source = self.kept(name, &entry).await?;
         let took = began.elapsed();
         let settings = self.settings(name);
-        let loaded = self.load(slot, loading, bytes, settings).await?;
+        let loaded = self.load(slot, loading, source, settings).await?;
         Ok(loaded.read_in(took).rolling_back(reason))
     }
 
@@ -81,17 +81,19 @@ impl Plugins {
         }
     }
 
-    async fn kept(&self, name: &str, entry: &Entry) -> Result<Vec<u8>, RegistryError> {
+    async fn kept(&self, name: &str, entry: &Entry) -> Result<Source, RegistryError> {
         let (archive, plugin, wanted) = (self.archive.clone(), name.to_owned(), entry.clone());
         let read = file::blocking(move || match archive {
             Some(archive) => archive.read(&plugin, &wanted),
             None => Err(std::io::ErrorKind::NotFound.into()),
         });
-        read.await.map_err(|error| RegistryError::NotKept {
+        let bytes = read.await.map_err(|error| RegistryError::NotKept {
             name: name.to_owned(),
             entry: entry.to_string(),
             error,
-        })
+        })?;
+        let file = format!("{name}.{}", entry.extension);
+        Ok(Source { file, bytes })
     }
 
     /// The generation to go back to from one that has failed its probation: none when it
@@ -132,11 +134,13 @@ impl Plugins {
     ) -> FileRestored {
         let name = previous.name().to_string();
         let restored = self.write_back(&name, failed, previous).await;
-        let (entry, why, plugin) = (entry(previous), reason.to_owned(), name.clone());
-        self.keep(&name, move |archive| {
-            archive.live(&plugin, entry, None, Some(&why))
-        })
-        .await;
+        if let Some(entry) = self.entry_of(previous) {
+            let (why, plugin) = (reason.to_owned(), name.clone());
+            self.keep(&name, move |archive| {
+                archive.live(&plugin, entry.live_again(), None, Some(&why))
+            })
+            .await;
+        }
         restored
     }
 
@@ -151,9 +155,12 @@ impl Plugins {
         if digest.as_deref() != Some(&**failed.digest()) {
             return FileRestored::NotOurs;
         }
-        let restored = match self.kept(name, &entry(previous)).await {
-            Ok(bytes) => {
-                let written = file::write(&self.folder, name, bytes).await;
+        let Some(entry) = self.entry_of(previous) else {
+            return FileRestored::Failed("the old one is not in the archive".to_owned());
+        };
+        let restored = match self.kept(name, &entry).await {
+            Ok(source) => {
+                let written = file::write(&self.folder, name, source).await;
                 written.map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),
@@ -163,14 +170,21 @@ impl Plugins {
             Err(error) => FileRestored::Failed(error),
         }
     }
+
+    /// What the archive has of a generation; none when it is not kept.
+    fn entry_of(&self, generation: &Generation) -> Option<Entry> {
+        let entries = self.archive.as_ref()?.entries(generation.name());
+        let mut entries = entries.into_iter();
+        entries.find(|entry| entry.digest == **generation.digest())
+    }
 }
 
 impl Plugins {
     /// The digest of a plugin's file as it is now.
     pub async fn file_digest(&self, name: &str) -> Result<String, LoadError> {
         let limit = self.settings(name).limits.component;
-        let bytes = file::read(&self.folder, name, limit).await?;
-        Ok(hex(&Sha256::digest(&bytes)))
+        let source = file::read(&self.folder, name, limit).await?;
+        Ok(hex(&Sha256::digest(&source.bytes)))
     }
 }
 

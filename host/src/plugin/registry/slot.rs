@@ -11,6 +11,7 @@ use super::info::Changes;
 use super::standing::{Rollback, Standing};
 use crate::plugin::generation::Generation;
 use crate::plugin::load::{LoadError, Step};
+use crate::plugin::source::Source;
 use crate::plugin::trial::ProbationRule;
 
 /// One name.
@@ -94,10 +95,10 @@ pub struct Candidate(Parts);
 pub(super) struct Parts {
     pub(super) generation: Arc<Generation>,
     pub(super) slot: Arc<Slot>,
-    pub(super) bytes: Vec<u8>,
-    /// What reading them took, in microseconds; none for an upload.
+    pub(super) source: Source,
+    /// What reading it took, in microseconds; none for an upload.
     pub(super) read: Option<u64>,
-    /// Its bytes become the file of its name when it is activated.
+    /// The source becomes the plugin's file when it is activated.
     pub(super) becomes_file: bool,
     /// It is activated by a rollback.
     pub(super) rollback: Option<Rollback>,
@@ -111,12 +112,12 @@ impl Candidate {
         generation: Generation,
         slot: Arc<Slot>,
         loading: OwnedMutexGuard<()>,
-        bytes: Vec<u8>,
+        source: Source,
     ) -> Self {
         Self(Parts {
             generation: Arc::new(generation),
             slot,
-            bytes,
+            source,
             read: None,
             becomes_file: false,
             rollback: None,

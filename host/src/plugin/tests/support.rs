@@ -1,6 +1,6 @@
 //! Guests, an engine for all tests, and an endpoint that is not there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use futures_util::FutureExt as _;
@@ -10,15 +10,17 @@ use serde_json::{Map, Value};
 use crate::effects::Effects;
 use crate::id::ConnectionId;
 use crate::plugin::load::load;
+use crate::plugin::source::Source;
 use crate::plugin::{
-    CallContext, CompileCache, Engine, EngineSettings, Generation, Grant, HostError, Limits,
-    LoadError, PluginSettings, Surroundings,
+    CallContext, CompileCache, Compiler, Engine, EngineSettings, Generation, Grant, HostError,
+    Limits, LoadError, PluginSettings, Surroundings,
 };
 use crate::row::{Cell, Row, RowWrite};
 
 /// One engine for all tests: each reserves a good part of the address space.
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
-    Engine::new(EngineSettings { instances: 200 }).expect("an engine with 200 instances")
+    let settings = EngineSettings { instances: 200 };
+    Engine::new(settings, Compiler::in_this_process()).expect("an engine with 200 instances")
 });
 
 /// Compiled guests, kept from run to run beside the guests themselves.
@@ -69,7 +71,8 @@ pub async fn try_load(
     settings: PluginSettings,
 ) -> Result<Generation, LoadError> {
     let cache = Some(Arc::clone(&CACHE));
-    load(&ENGINE, cache, 1, name, bytes, Arc::new(settings)).await
+    let source = Source::uploaded(Path::new(""), name, bytes);
+    load(&ENGINE, cache, 1, name, source, Arc::new(settings)).await
 }
 
 /// The usual settings with everything granted: `relay` and `misbehave` import `rows`.
@@ -97,6 +100,7 @@ pub fn context(surroundings: Room) -> CallContext {
         endpoint: "room".into(),
         received_at: 1_700_000_000_000_000,
         queued: false,
+        depth: 0,
         surroundings: Arc::new(surroundings),
     }
 }
@@ -172,6 +176,10 @@ impl Surroundings for Room {
 
     fn count(&self, _: &str) -> u32 {
         u32::try_from(self.members.len()).unwrap_or(u32::MAX)
+    }
+
+    fn publishable(&self, _: &str) -> Result<(), HostError> {
+        Ok(())
     }
 
     fn insert(

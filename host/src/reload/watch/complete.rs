@@ -7,6 +7,7 @@ use notify::EventKind;
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 
 use crate::app::App;
+use crate::plugin::files_of;
 
 /// What is known of a file after an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +49,9 @@ fn is_linked(path: &Path) -> bool {
 /// Whether a file has another size or time at a second look. The only sign of a writer
 /// where the system does not tell when files are closed.
 pub async fn is_changing(app: &App, name: &str, time: Duration) -> bool {
-    let file = app.config().plugins.file(name);
+    let files = files_of(&app.config().plugins.dir, name);
     let look = || {
-        let about = file.metadata().ok()?;
+        let about = files.first()?.metadata().ok()?;
         Some((about.len(), about.modified().ok()?))
     };
     let first = look();
