@@ -13,6 +13,7 @@ mod object;
 pub mod outside;
 mod prepare;
 pub mod publish;
+mod refused;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use crate::rejection::{Rejection, code};
 use crate::row::{RowWrite, Table};
 
 use object::Object;
+pub use refused::Refused;
 
 /// What the stages share: one message on one snapshot.
 struct Judging<'a> {
@@ -43,7 +45,35 @@ pub async fn judge(
     source: Source,
     epoch: u32,
 ) -> Result<Submission, Rejection> {
-    let chain = connection.endpoint.chain();
+    let mut chain = connection.endpoint.chain_in_service()?;
+    let (own, published) = loop {
+        match judge_by(&chain, connection, &source).await {
+            Ok(parts) => break parts,
+            Err(Refused::Rejected(rejection)) => return Err(rejection),
+            Err(Refused::Failed(error)) => {
+                let rejection = hook_failed(&error);
+                // A generation on probation: nothing of what it did has taken effect, so
+                // the one before judges the whole message.
+                chain = chain.fallback_for(&source.command).ok_or(rejection)?;
+                metrics::counter!("hookcast_judged_again_total").increment(1);
+            }
+        }
+    };
+    Ok(Submission {
+        own,
+        published,
+        lane: connection.lane.clone(),
+        epoch,
+        source,
+    })
+}
+
+/// Takes a message through all stages with these plugins.
+async fn judge_by(
+    chain: &Chain,
+    connection: &Arc<Connection>,
+    source: &Source,
+) -> Result<(Part, Vec<Part>), Refused> {
     let method = match &source.command {
         Command::Change { method, .. } => method.as_str(),
         Command::Handle { .. } => "",
@@ -51,7 +81,7 @@ pub async fn judge(
     let mut judging = Judging {
         connection,
         endpoint: &connection.endpoint,
-        chain: &chain,
+        chain,
         call: connection.client.call(method, source.received_at),
         effects: Effects::default(),
     };
@@ -69,14 +99,7 @@ pub async fn judge(
         }
     };
     let effects = judging.effects;
-    let (own, published) = parts(connection, &chain, source.received_at, items, effects).await?;
-    Ok(Submission {
-        own,
-        published,
-        lane: connection.lane.clone(),
-        epoch,
-        source,
-    })
+    Ok(parts(connection, chain, source.received_at, items, effects).await?)
 }
 
 /// What a message brings to its own endpoint, and to those that plugins publish into.
@@ -111,7 +134,7 @@ impl Judging<'_> {
         &mut self,
         method: Method,
         message: serde_json::Map<String, serde_json::Value>,
-    ) -> Result<Draft, Rejection> {
+    ) -> Result<Draft, Refused> {
         let old = self.old_row(method, &message).await?;
         let message = defaults::fill(self, method, message, old.as_ref()).await?;
         let message = prepare::prepare(self, method, message).await?;

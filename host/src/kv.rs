@@ -232,7 +232,7 @@ impl Space {
 }
 
 /// The keys of one message, plugin by plugin. Costs nothing where there are none.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Keys(Vec<(Arc<str>, Space)>);
 
 impl Keys {

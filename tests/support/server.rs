@@ -186,6 +186,14 @@ impl TestServer {
         command
     }
 
+    /// `hookcast admin` for this server.
+    pub fn admin_command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookcast"));
+        let url = format!("http://{}", self.admin);
+        command.args(["admin", "--url", &url, "--token", TOKEN]);
+        command
+    }
+
     /// Starts and waits until the server is ready.
     pub async fn start(&mut self) {
         self.spawn();

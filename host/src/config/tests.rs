@@ -240,6 +240,9 @@ fn the_reference_marks_what_needs_a_restart() {
         http_roots = 'other.pem'
         [plugins]
         dir = 'other'
+        archive = 'other'
+        keep = 9
+        watch = true
         [endpoints.chat]
         path = '/chat'
         durability = 'ephemeral'

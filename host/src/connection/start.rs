@@ -15,6 +15,7 @@ use crate::endpoint::Chain;
 use crate::filter::{Args, Filter, reserved};
 use crate::frame;
 use crate::judge;
+use crate::judge::Refused;
 use crate::log::reader::Reset;
 use crate::plugin::{Arg, Hook};
 use crate::rejection::{Rejection, code};
@@ -70,20 +71,23 @@ pub async fn reset(connection: &Connection, why: Reset) {
 }
 
 async fn open(connection: &Arc<Connection>) -> Result<(), Rejection> {
-    let chain = connection.endpoint.chain();
     let asked = connection.client.args.read().clone();
-    let hooks = || run_hooks(connection, &chain, &asked).boxed();
-    let key = judge::outside::commit(connection, &chain, hooks).await?;
+    let hooks = |chain: Arc<Chain>| {
+        let asked = &asked;
+        async move { run_hooks(connection, &chain, asked).await }.boxed()
+    };
+    let key = judge::outside::commit(connection, hooks).await?;
     *connection.class.write() = Arc::new(key);
     Ok(())
 }
 
-/// What the connection subscribes to, and what the `open` hooks want done besides.
+/// What the connection subscribes to, and what the `open` hooks want done besides. Each
+/// sees the args that those before it have set.
 async fn run_hooks(
     connection: &Connection,
     chain: &Chain,
     asked: &Args,
-) -> Result<(ClassKey, Effects), Rejection> {
+) -> Result<(ClassKey, Effects), Refused> {
     let client = &connection.client;
     // Hooks that run a second time begin as they did before.
     client.args.write().clone_from(asked);
@@ -95,10 +99,7 @@ async fn run_hooks(
             .into_iter()
             .map(|(key, values)| Arg { key, values })
             .collect();
-        let replaced = generation
-            .open(&call, &args, &mut effects)
-            .await
-            .map_err(|error| judge::hook_failed(&error))?;
+        let replaced = generation.open(&call, &args, &mut effects).await?;
         if let Some(args) = replaced {
             let args = args.into_iter().map(|arg| (arg.key, arg.values)).collect();
             *client.args.write() = args;

@@ -19,21 +19,32 @@ use crate::rejection::{Rejection, code};
 use crate::row::RowWrite;
 
 use super::floor::Hold;
-use super::parts;
+use super::{Refused, hook_failed, parts};
 
-/// Runs hooks and commits their effects; both again when what they have read has changed.
+/// Runs the hooks of a chain and commits their effects; both again when what they have
+/// read has changed.
 ///
 /// # Errors
 /// The hooks' own, and `conflict` when others were faster every time.
 pub async fn commit<'a, T>(
     connection: &Arc<Connection>,
-    chain: &Chain,
-    mut hooks: impl FnMut() -> BoxFuture<'a, Result<(T, Effects), Rejection>>,
+    mut hooks: impl FnMut(Arc<Chain>) -> BoxFuture<'a, Result<(T, Effects), Refused>>,
 ) -> Result<T, Rejection> {
     for attempts in 0..ATTEMPTS {
         let _floor = floor(connection, attempts).await;
-        let (answer, effects) = hooks().await?;
-        if submit(connection, chain, effects).await {
+        let mut chain = connection.endpoint.chain();
+        let (answer, effects) = loop {
+            match hooks(Arc::clone(&chain)).await {
+                Ok(done) => break done,
+                Err(Refused::Rejected(rejection)) => return Err(rejection),
+                // As for messages: a generation on probation has one behind it.
+                Err(Refused::Failed(error)) => {
+                    let rejection = hook_failed(&error);
+                    chain = chain.fallback().ok_or(rejection)?;
+                }
+            }
+        };
+        if submit(connection, &chain, effects).await {
             return Ok(answer);
         }
     }

@@ -19,7 +19,7 @@ use crate::log::submission::Item;
 use crate::plugin::HostError;
 use crate::rejection::{Rejection, code};
 
-use super::{Judging, effect_items};
+use super::{Judging, Refused, effect_items, hook_failed};
 
 /// Messages that one message may lead to in all.
 const MOST: usize = 100;
@@ -52,28 +52,39 @@ pub(super) async fn judge(
         }
         let target = connection.endpoint.directory.find(&publication.endpoint);
         let target = target.ok_or_else(|| gone(&publication.endpoint))?;
-        let chain = target.chain();
+        let mut chain = target.chain_in_service()?;
         let client = Arc::new(connection.client.visiting(Arc::clone(&target)));
-        let mut call = client.call(publication.method.as_str(), received_at);
-        call.depth = depth;
-        let mut judging = Judging {
-            connection,
-            endpoint: &target,
-            chain: &chain,
-            call,
-            effects: Effects {
-                list: Vec::new(),
-                keys: keys_at(&target, own, &mut parts)
-                    .map(std::mem::take)
-                    .unwrap_or_default(),
-            },
+        let keys = keys_at(&target, own, &mut parts)
+            .map(std::mem::take)
+            .unwrap_or_default();
+        let (draft, effects) = loop {
+            let mut call = client.call(publication.method.as_str(), received_at);
+            call.depth = depth;
+            let mut judging = Judging {
+                connection,
+                endpoint: &target,
+                chain: &chain,
+                call,
+                effects: Effects {
+                    list: Vec::new(),
+                    keys: keys.clone(),
+                },
+            };
+            let mut message = Map::new();
+            message.insert("_method".into(), publication.method.as_str().into());
+            message.extend(publication.message.clone());
+            match judging.change(publication.method, message).await {
+                Ok(draft) => break (draft, judging.effects),
+                Err(Refused::Rejected(rejection)) => return Err(rejection),
+                // As for a message that a client sends.
+                Err(Refused::Failed(error)) => {
+                    let rejection = hook_failed(&error);
+                    chain = chain.fallback().ok_or(rejection)?;
+                }
+            }
         };
-        let mut message = Map::new();
-        message.insert("_method".into(), publication.method.as_str().into());
-        message.extend(publication.message);
-        let draft = judging.change(publication.method, message).await?;
         let mut items = vec![Item::Event(draft)];
-        let Effects { list, mut keys } = judging.effects;
+        let Effects { list, mut keys } = effects;
         for item in effect_items(&target, list, depth, &mut waiting) {
             if addressed_to(connection, &item) {
                 own.items.push(item);

@@ -175,9 +175,13 @@ impl Generation {
         if !self.has(input.hook()) {
             return Ok(Output::Unchanged);
         }
-        match self.call(cx, input, effects).await? {
-            Output::Rejected(rejection) => Err(HookError::Rejected(rejection)),
-            output => Ok(output),
+        match self.call(cx, input, effects).await {
+            Ok(Output::Rejected(rejection)) => Err(HookError::Rejected(rejection)),
+            Ok(output) => Ok(output),
+            Err(error) => {
+                self.failed();
+                Err(error)
+            }
         }
     }
 

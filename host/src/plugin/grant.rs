@@ -56,6 +56,27 @@ impl Grant {
         })
     }
 
+    /// Whether an import needs this grant, or one like it.
+    pub fn is_for(&self, import: &str) -> bool {
+        let form = match self {
+            Self::RowsRead | Self::RowsWrite => "rows:read",
+            Self::Kv => "kv",
+            Self::Http(_) => "http:HOST",
+            Self::Publish(_) => "publish:ENDPOINT",
+        };
+        serves(form, import)
+    }
+
+    /// The forms of grants that an import may be called with, any one of which links it;
+    /// none where no grant is needed.
+    pub fn forms_for(import: &str) -> Vec<&'static str> {
+        // Messaging is linked without a grant; only `publish` asks for one.
+        let forms = Self::FORMS
+            .iter()
+            .filter(|form| !form.starts_with("publish:"));
+        forms.filter(|form| serves(form, import)).copied().collect()
+    }
+
     /// As written in the config.
     pub fn name(&self) -> Cow<'static, str> {
         match self {
@@ -68,6 +89,17 @@ impl Grant {
     }
 }
 
+/// Whether a form of grant is about an import.
+fn serves(form: &str, import: &str) -> bool {
+    let interface = import.split('@').next().unwrap_or(import);
+    match form {
+        "rows:read" | "rows:write" => interface == "hookcast:plugin/rows",
+        "kv" => interface == "hookcast:plugin/kv" || interface.starts_with("wasi:keyvalue/"),
+        "http:HOST" => interface.starts_with("wasi:http/"),
+        _ => interface == "hookcast:plugin/messaging",
+    }
+}
+
 impl Serialize for Grant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.name())
@@ -77,6 +109,16 @@ impl Serialize for Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn imports_know_their_grants() {
+        let rows = Grant::forms_for("hookcast:plugin/rows@0.1.0");
+        assert_eq!(rows, ["rows:read", "rows:write"]);
+        assert_eq!(Grant::forms_for("wasi:keyvalue/store@0.2.0-draft"), ["kv"]);
+        assert_eq!(Grant::forms_for("wasi:http/types@0.2.0"), ["http:HOST"]);
+        assert!(Grant::forms_for("hookcast:plugin/messaging@0.1.0").is_empty());
+        assert!(Grant::Publish("audit".into()).is_for("hookcast:plugin/messaging@0.1.0"));
+    }
 
     #[test]
     fn grants_are_read_as_they_are_written() {

@@ -5,6 +5,7 @@ use wasmparser::{CanonicalFunction, CanonicalOption, Encoding, Parser, Payload};
 use super::grant::Grant;
 use super::hook::Hook;
 use super::imports;
+use super::load::MissingGrant;
 use super::settings::PluginSettings;
 
 /// The package whose interfaces are hooks and host functions, and its version here.
@@ -113,6 +114,28 @@ pub fn check_imports(
     } else {
         Err(refused.join("; "))
     }
+}
+
+/// The imports that a grant would let pass.
+pub fn missing_grants(
+    outside: &Outside,
+    plugin: &str,
+    settings: &PluginSettings,
+) -> Vec<MissingGrant> {
+    let missing = outside.imports.iter().filter_map(|import| {
+        let granted = settings.grants.iter().any(|grant| grant.is_for(import));
+        let grants = Grant::forms_for(import);
+        let first = grants.first().filter(|_| !granted)?;
+        let names = settings.grants.iter().map(Grant::name);
+        let all = names.chain([(*first).into()]);
+        let all: Vec<_> = all.map(|grant| format!("{grant:?}")).collect();
+        Some(MissingGrant {
+            import: import.clone(),
+            config: format!("[plugins.{plugin}]\ngrants = [{}]", all.join(", ")),
+            grants,
+        })
+    });
+    missing.collect()
 }
 
 /// What to do about an import; none when it is granted.
@@ -290,6 +313,34 @@ mod tests {
             imports.iter().all(|import| error.contains(import)),
             "{error}"
         );
+    }
+
+    #[test]
+    fn missing_grants_come_with_the_line_to_write() {
+        let outside = Outside {
+            imports: vec![
+                "hookcast:plugin/rows@0.1.0".into(),
+                "wasi:cli/exit@0.2.0".into(),
+            ],
+            ..Outside::default()
+        };
+        let grants = vec![Grant::Kv];
+        let settings = PluginSettings {
+            grants,
+            ..PluginSettings::default()
+        };
+        let missing = missing_grants(&outside, "p", &settings);
+        assert_eq!(
+            missing,
+            [MissingGrant {
+                import: "hookcast:plugin/rows@0.1.0".into(),
+                grants: vec!["rows:read", "rows:write"],
+                config: "[plugins.p]\ngrants = [\"kv\", \"rows:read\"]".into(),
+            }]
+        );
+        let grants = vec![Grant::RowsRead];
+        let settings = PluginSettings { grants, ..settings };
+        assert_eq!(missing_grants(&outside, "p", &settings), []);
     }
 
     #[test]
