@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json as object;
 
 use super::support::{Room, context, granted, json, limited, none, parse, row, try_load};
-use crate::effects::{Effect, Effects, GroupChange, Publication};
+use crate::effects::{Effect, GroupChange, Publication};
 use crate::golden::repository;
 use crate::log::Method;
 use crate::plugin::{Generation, Hook, HookError, Isolation, Limits, PluginSettings, Step};
@@ -450,7 +450,7 @@ async fn host_functions_take_and_give_objects() {
         Effect::Write(RowWrite::Insert { row: row("hi") }),
         Effect::Write(RowWrite::Delete { old: row("x") }),
     ];
-    assert_eq!(effects, Effects(sent.into()));
+    assert_eq!(effects.list, sent);
 }
 
 #[tokio::test]
