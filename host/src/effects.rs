@@ -100,11 +100,8 @@ impl Effects {
         self.list.is_empty() && self.keys.is_empty()
     }
 
-    /// What counts against [`Self::LIMIT`].
+    /// What counts against `limits.effects`.
     pub fn len(&self) -> usize {
         self.list.len() + self.keys.writes()
     }
-
-    /// Most effects one message may have; asking for more is an error to the plugin.
-    pub const LIMIT: usize = 1_000;
 }

@@ -11,11 +11,11 @@ use wasmtime_wasi::WasiView;
 
 use super::messaging::invalid;
 use crate::clock::now_micros;
-use crate::effects::Effects;
 use crate::kv::{BUCKET_BYTES, KEY_BYTES, Key, NoSum, Value, Write};
 use crate::plugin::bindings::wasi::keyvalue::{atomics, batch, store};
 use crate::plugin::grant::Grant;
-use crate::plugin::state::{EFFECT_BYTES, State};
+use crate::plugin::limits::Limit;
+use crate::plugin::state::State;
 use crate::plugin::surroundings::{HostError, KeyPage, Surroundings};
 
 /// Keys in one page of `list-keys`.
@@ -103,9 +103,10 @@ impl batch::Host for State {
             let key = self.key(&bucket, name)?;
             let value = self.seen(&key).await?;
             bytes += value.as_ref().map_or(0, |value| value.bytes.len());
-            if bytes > EFFECT_BYTES {
-                let message = format!("these keys hold more than {EFFECT_BYTES} bytes; get fewer");
-                return Err(self.over("effect_bytes", message).into());
+            let limit = self.settings.limits.effect_bytes;
+            if bytes > limit {
+                let message = format!("these keys hold more than {limit} bytes; get fewer");
+                return Err(self.over(Limit::EffectBytes, message).into());
             }
             pairs.push(value.map(|value| (key.name, value.bytes.to_vec())));
         }
@@ -147,7 +148,7 @@ impl State {
         let bucket = Bucket { name: name.into() };
         self.ctx().table.push(bucket).map_err(|_| {
             let message = "too many handles are open; open a bucket once and drop it after use";
-            self.over("resources", message)
+            self.over(Limit::Handles, message)
         })
     }
 
@@ -186,10 +187,10 @@ impl State {
         if let Some(own) = self.keys.own(key, now_micros()) {
             return Ok(own);
         }
-        if !self.keys.contains(key) && self.keys.len() >= Effects::LIMIT {
-            let limit = Effects::LIMIT;
+        let limit = self.settings.limits.kv_keys;
+        if !self.keys.contains(key) && self.keys.len() >= limit {
             let message = format!("a message may read and write {limit} keys; use fewer");
-            return Err(self.over("kv_keys", message));
+            return Err(self.over(Limit::KvKeys, message));
         }
         let (around, plugin) = self.keyspace()?;
         let stored = around.kv_get(plugin, key.clone()).await?;
@@ -209,7 +210,7 @@ impl State {
                 "the value has {} bytes; `limits.kv_value` is {limit}",
                 bytes.len()
             );
-            return Err(self.over("kv_value", message));
+            return Err(self.over(Limit::KvValue, message));
         }
         self.room_for(&key, bytes.len()).await?;
         self.keys.put(key, bytes, expires);
@@ -254,7 +255,7 @@ impl State {
             "keys and values would have {} bytes; `limits.kv_total` is {limit}",
             used.saturating_add(added)
         );
-        Err(self.over("kv_total", message))
+        Err(self.over(Limit::KvTotal, message))
     }
 
     /// The page that begins after `skip` keys, with one key more than is shown.
