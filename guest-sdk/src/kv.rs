@@ -77,13 +77,14 @@ impl Bucket {
         Ok(value.transpose()?)
     }
 
-    /// Keys with their values, in the order asked for; none in place of a key that is
-    /// not there.
+    /// The values of several keys, in the order asked for; none where there is no such
+    /// key. At most 4 MiB.
     ///
     /// # Errors
     /// See the [module](self).
-    pub fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<(String, Vec<u8>)>>, HostError> {
-        Ok(batch::get_many(&self.0, &owned(keys))?)
+    pub fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>, HostError> {
+        let found = batch::get_many(&self.0, &owned(keys))?.into_iter();
+        Ok(found.map(|pair| pair.map(|(_, value)| value)).collect())
     }
 
     /// Whether the key is there.

@@ -116,8 +116,8 @@ impl Operation {
             }
             What::GetMany { keys } => {
                 let found = bucket.get_many(&slices(&keys))?;
-                let found = found.into_iter();
-                let shown = found.map(|pair| pair.map(|(key, value)| json!([key, text(value)])));
+                let shown = keys.iter().zip(found);
+                let shown = shown.map(|(key, value)| value.map(|value| json!([key, text(value)])));
                 Ok(json!(shown.collect::<Vec<_>>()))
             }
             What::SetMany { pairs } => {
