@@ -121,7 +121,8 @@ limits! {
     Instances, instances: usize, Count, 32, 1..=20_000;
     /// Bytes of the file.
     Component, component: usize, Bytes, 8 * MIB, KIB..=256 * MIB;
-    /// Time that compiling the component may take.
+    /// Processor time that compiling the component may take, for each of the compiler's
+    /// threads. On a busy machine it may take up to four times as long on the clock.
     CompileTime, compile_time: Duration, Microseconds, ms(20_000), ms(1_000)..=ms(600_000);
     /// Bytes of memory that compiling may take. The least is what the compiler needs for
     /// nothing.
