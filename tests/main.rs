@@ -61,4 +61,5 @@ mod shutdown;
 mod slow_consumer;
 mod storage_trouble;
 mod sync_before_ack;
+mod waiting;
 mod websocket;

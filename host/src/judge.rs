@@ -39,13 +39,13 @@ struct Judging<'a> {
     effects: Effects,
 }
 
-/// Judges one message. `epoch` is its lane's, from before the judging.
+/// Judges one message by these plugins. `epoch` is its lane's, from before the judging.
 pub async fn judge(
     connection: &Arc<Connection>,
+    mut chain: Arc<Chain>,
     source: Source,
     epoch: u32,
 ) -> Result<Submission, Rejection> {
-    let mut chain = connection.endpoint.chain_in_service()?;
     let (own, published) = loop {
         match judge_by(&chain, connection, &source).await {
             Ok(parts) => break parts,
@@ -78,11 +78,13 @@ async fn judge_by(
         Command::Change { method, .. } => method.as_str(),
         Command::Handle { .. } => "",
     };
+    let mut call = connection.client.call(method, source.received_at);
+    call.queued = source.queued;
     let mut judging = Judging {
         connection,
         endpoint: &connection.endpoint,
         chain,
-        call: connection.client.call(method, source.received_at),
+        call,
         effects: Effects::default(),
     };
     let items: Vec<_> = match &source.command {
