@@ -5,6 +5,12 @@ use serde_json::{Value, json};
 
 use crate::support::{Setup, TestClient, TestServer, database};
 
+mod abi;
+mod every_hook;
+mod floods;
+mod host_calls;
+mod stage;
+
 const CONFIG: &str = r#"
     [plugins.misbehave]
     grants = ["rows:write"]

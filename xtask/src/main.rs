@@ -11,6 +11,7 @@ mod javascript;
 mod plugins;
 mod process;
 mod python;
+mod raw;
 mod released;
 mod summary;
 mod test;
