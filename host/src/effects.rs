@@ -88,8 +88,3 @@ impl GroupChange {
 /// The buffer of one message.
 #[derive(Debug, Default, PartialEq)]
 pub struct Effects(pub Vec<Effect>);
-
-impl Effects {
-    /// Most effects one message may have; asking for more is an error to the plugin.
-    pub const LIMIT: usize = 1_000;
-}

@@ -3,7 +3,8 @@
 //! The way of a plugin is `load` (bytes to a checked [`Generation`]), `registry` (which
 //! generation of a name is current) and `call` (one hook on one instance). Everything a
 //! guest can reach is defined in `imports`; everything it may use up is bounded in
-//! `settings` and enforced in `engine`, `state`, `deadline` and `log`.
+//! `limits`, enforced in `engine`, `state`, `deadline` and `log`, and counted in `meter`
+//! and `statistics`.
 //!
 //! This module knows neither connections nor storage: it reaches them through
 //! [`Surroundings`], which the endpoint implements.
@@ -16,14 +17,18 @@ mod compile;
 mod deadline;
 mod engine;
 mod error;
+mod exposition;
 mod generation;
 mod grant;
+mod histogram;
 mod hook;
 mod imports;
 mod inspect;
 mod instance;
+mod limits;
 mod load;
 mod log;
+mod meter;
 mod permits;
 mod pool;
 mod registry;
@@ -34,6 +39,7 @@ mod state;
 mod statistics;
 mod surroundings;
 mod ticker;
+mod trap;
 mod turns;
 
 pub use cache::CompileCache;
@@ -43,13 +49,16 @@ pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{HookError, Place};
 pub use generation::{Generation, Handler};
 pub use grant::Grant;
+pub use histogram::Latency;
 pub use hook::Hook;
+pub use limits::{Limit, Limits, Unit};
 pub use load::{LoadError, LoadReport, Step};
 pub use log::{LogBook, LogLine};
+pub use meter::LimitFigures;
 pub use registry::{
     Candidate, Changes, Failure, GenerationInfo, PluginHandle, PluginInfo, Plugins, RegistryError,
 };
-pub use settings::{Isolation, Limits, PluginSettings};
+pub use settings::{Isolation, PluginSettings};
 pub use source::{ONE_FILE, file_of, files_of, plugin_of};
 pub use statistics::HookFigures;
 pub use surroundings::{HostError, Surroundings};

@@ -60,6 +60,7 @@ pub async fn run(config: Config) -> Result<()> {
 async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
     let engine = EngineSettings {
         instances: config.engine.instances,
+        stack: config.engine.stack,
     };
     let compiler = Compiler::in_a_child().context("can't find this server's own executable")?;
     let engine = Engine::new(engine, compiler)?;

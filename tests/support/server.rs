@@ -61,6 +61,13 @@ impl Setup {
         self
     }
 
+    /// A file from anywhere, under its own name in the plugins folder.
+    pub fn file(mut self, path: &Path) -> Self {
+        let name = path.file_name().expect("a file's name").to_string_lossy();
+        self.plugins.push((name.into_owned(), path.to_owned()));
+        self
+    }
+
     /// A script, under this name in the plugins folder.
     pub fn script(mut self, file: &str, source: &str) -> Self {
         self.scripts.push((file.to_owned(), source.to_owned()));

@@ -112,6 +112,7 @@ fn shown(app: &App, info: PluginInfo) -> Value {
     if let Some(Ok(Value::Object(current))) = info.current.map(serde_json::to_value) {
         object.extend(current);
     }
+    object.insert("older".into(), json!(info.older));
     object.insert("endpoints".into(), endpoints.into());
     object.insert("failure".into(), json!(info.failure));
     Value::Object(object)

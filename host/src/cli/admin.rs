@@ -1,6 +1,5 @@
 //! `hookcast admin`: the admin API from the command line.
 
-mod client;
 mod show;
 
 use std::path::PathBuf;
@@ -9,24 +8,14 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::{fail, print_line, url};
-use crate::config::is_plugin_name;
-use client::{Client, Failure};
+use super::client::{Client, Failure, Server};
+use super::{fail, plugin_name, print_line, url};
 
 /// Ask and steer a running server
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The server's admin listener
-    #[arg(long, global = true, default_value = "http://127.0.0.1:8081")]
-    url: String,
-    /// Its bearer token; the server prints it at start unless it is configured
-    #[arg(
-        long,
-        global = true,
-        env = "HOOKCAST_ADMIN_TOKEN",
-        hide_env_values = true
-    )]
-    token: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// Print the server's answer as it is
     #[arg(long, global = true)]
     json: bool,
@@ -71,7 +60,10 @@ enum Command {
 }
 
 pub(super) fn run(args: Args) -> ExitCode {
-    let answer = Client::new(&args.url, args.token).and_then(|client| ask(&client, &args.command));
+    let answer = args
+        .server
+        .client()
+        .and_then(|client| ask(&client, &args.command));
     let answer = match answer {
         Ok(answer) => answer,
         Err(failure) => return fail(failure),
@@ -117,13 +109,4 @@ fn succeeded(command: &Command, answer: &Value) -> bool {
         Command::Health => answer["ready"] == true,
         _ => true,
     }
-}
-
-fn plugin_name(text: &str) -> Result<String, &'static str> {
-    if is_plugin_name(text) {
-        return Ok(text.to_owned());
-    }
-    Err(
-        "a plugin's name has small letters, digits and dashes; it is the file's name without its ending",
-    )
 }

@@ -2,16 +2,22 @@
 
 use std::path::PathBuf;
 
+use super::limits::read_caps;
 use super::reader::{Section, Wrong};
 use super::value::Value;
+use crate::plugin::Limits;
 
 /// What all plugins share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EngineConfig {
     /// Most plugin instances at a time, over all plugins.
     pub instances: u32,
+    /// Bytes of stack that a guest may use.
+    pub stack: usize,
     /// Folder of compiled code; may be deleted at any time.
     pub cache: PathBuf,
+    /// The highest value that each limit of any plugin may have.
+    pub caps: Limits,
 }
 
 impl EngineConfig {
@@ -21,7 +27,11 @@ impl EngineConfig {
             // of 4 GiB are more than half of what a process can address.
             // A plugin without limits of its own may have 32.
             instances: section.read("instances", 1000, |value| value.whole(32..=20_000)),
+            stack: section.read("stack", 512 << 10, |value| {
+                value.size((64 << 10)..=(16 << 20))
+            }),
             cache: section.read("cache", "data/cache".into(), folder),
+            caps: read_caps(section.section("caps")),
         };
         section.finish();
         config

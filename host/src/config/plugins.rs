@@ -15,12 +15,14 @@ use crate::plugin::{Grant, Isolation, ONE_FILE, file_of, plugin_of};
 pub struct PluginsConfig {
     /// Folder of the plugins' files, relative to the working directory.
     pub dir: PathBuf,
-    /// Plugins that have a table. The others have the defaults; see [`Self::of`].
+    /// Plugins that have a table; see [`Self::of`] for the others.
     pub by_name: BTreeMap<String, PluginConfig>,
+    /// Settings of the others.
+    usual: PluginConfig,
 }
 
 /// One plugin's settings.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PluginConfig {
     /// What it may do beyond its own connection, in the order of the file.
     pub grants: Vec<Grant>,
@@ -42,12 +44,16 @@ impl PluginsConfig {
             by_name.insert(name, PluginConfig::read(value.into_section(), engine));
         }
         section.finish();
-        Self { dir, by_name }
+        Self {
+            dir,
+            by_name,
+            usual: PluginConfig::usual(engine),
+        }
     }
 
     /// A plugin's settings: its table's, or the defaults.
     pub fn of(&self, name: &str) -> PluginConfig {
-        self.by_name.get(name).cloned().unwrap_or_default()
+        self.by_name.get(name).unwrap_or(&self.usual).clone()
     }
 
     /// Names of the plugins in the folder, sorted. Files whose name can't be a plugin's
@@ -102,6 +108,16 @@ impl PluginsConfig {
 }
 
 impl PluginConfig {
+    /// What a plugin without a table has.
+    fn usual(engine: &EngineConfig) -> Self {
+        Self {
+            grants: Vec::new(),
+            isolation: Isolation::default(),
+            config: BTreeMap::new(),
+            limits: PluginLimits::usual(&engine.caps),
+        }
+    }
+
     fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
         let grants = section.list("grants", grant);
         let isolation = section.read("isolation", Isolation::Warm, |value| {

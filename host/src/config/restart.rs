@@ -18,6 +18,7 @@ impl Config {
                 "engine.instances",
                 self.engine.instances != new.engine.instances,
             ),
+            ("engine.stack", self.engine.stack != new.engine.stack),
             ("engine.cache", self.engine.cache != new.engine.cache),
             ("plugins.dir", self.plugins.dir != new.plugins.dir),
         ];

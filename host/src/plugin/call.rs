@@ -14,7 +14,9 @@ use super::deadline::{WallReached, within};
 use super::error::HookError;
 use super::generation::Generation;
 use super::instance::Guest;
+use super::limits::Limit;
 use super::state::{ActiveCall, State};
+use super::statistics::Spent;
 use super::surroundings::Surroundings;
 use crate::effects::Effects;
 use crate::id::ConnectionId;
@@ -206,23 +208,23 @@ impl Generation {
 
         let answer = invoke(store, &instance.guest, call, input);
         let answer = within(&clock, limits.hook, limits.wall, answer).await;
-        let took = clock.took();
+        let spent = Spent::of(&clock, input);
         let state = instance.store.data_mut();
         let asked = state.end();
         let error = match answer {
             Ok(Ok(output)) => match output.problem(limits.output) {
                 None => {
-                    let said_no = output.says_no();
-                    if !said_no {
+                    if !output.says_no() {
                         effects.0.append(&mut state.effects);
                     }
                     state.effects.clear();
                     lease.give_back();
-                    self.statistics.returned(hook, took, said_no);
+                    self.statistics.returned(hook, &spent, &output);
                     return Ok(output);
                 }
                 Some(problem) => HookError::BadOutput {
                     place: Box::new(self.pool.place(hook)),
+                    limit: (output.bytes() > limits.output).then_some(Limit::Output),
                     problem,
                 },
             },
@@ -232,10 +234,8 @@ impl Generation {
             }
             Err(WallReached) => self.pool.wall_reached(hook),
         };
-        if let Some(kind) = error.kind() {
-            self.statistics.failed(hook, took, kind);
-            self.pool.log().host_says(&error.to_string());
-        }
+        self.statistics.failed(hook, &spent, &error);
+        self.pool.log().host_says(&error.to_string());
         Err(error)
     }
 }

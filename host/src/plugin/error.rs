@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::deadline::DeadlineReached;
 use super::hook::Hook;
+use super::limits::Limit;
 use super::script::ScriptFailed;
 use super::state::LimitReached;
 use super::statistics::Kind;
+use super::trap::TrapKind;
 use crate::rejection::{Rejection, code};
 
 /// Which plugin a failure happened in.
@@ -53,6 +55,7 @@ pub enum HookError {
     #[error("{place}: {cause}{}{}", printed(.last_words), below(.backtrace))]
     Trapped {
         place: Box<Place>,
+        trap: TrapKind,
         cause: String,
         /// What the guest printed or logged as an error last, such as a panic message.
         last_words: Option<String>,
@@ -76,7 +79,12 @@ pub enum HookError {
     },
     /// The hook returned what the host can't use.
     #[error("{place}: {problem}")]
-    BadOutput { place: Box<Place>, problem: String },
+    BadOutput {
+        place: Box<Place>,
+        /// The limit that it is beyond; none when something else is wrong with it.
+        limit: Option<Limit>,
+        problem: String,
+    },
     /// No instance could be had.
     #[error("{place}: {problem}")]
     Unavailable { place: Box<Place>, problem: String },
@@ -143,6 +151,25 @@ impl HookError {
         })
     }
 
+    /// What trapped; none when nothing did.
+    pub(super) fn trap(&self) -> Option<TrapKind> {
+        match self {
+            Self::Trapped { trap, .. } => Some(*trap),
+            Self::Threw { .. } => Some(TrapKind::Threw),
+            _ => None,
+        }
+    }
+
+    /// The limit that ended the call, where it is known only now. Memory and tables are
+    /// counted where they are refused.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Timeout { setting, .. } => Limit::parse(setting.strip_prefix("limits.")?),
+            Self::BadOutput { limit, .. } => *limit,
+            _ => None,
+        }
+    }
+
     /// Reads what wasmtime says about a call that did not return.
     pub(super) fn from_wasmtime(
         place: Place,
@@ -175,9 +202,13 @@ impl HookError {
         // wasmtime has no public type for it.
         if root.contains("fuel allocated for hostcalls") {
             let problem = "returned, or passed to a host function, far more than `limits.output` \
-                           allows"
+                           allows (`limits.transfer`)"
                 .to_owned();
-            return Self::BadOutput { place, problem };
+            return Self::BadOutput {
+                place,
+                limit: Some(Limit::Transfer),
+                problem,
+            };
         }
         // The root cause is the trap; what surrounds it repeats the backtrace.
         let cause = match error.downcast_ref::<wasmtime::Trap>() {
@@ -186,6 +217,7 @@ impl HookError {
         };
         Self::Trapped {
             place,
+            trap: TrapKind::of(error),
             cause,
             last_words,
             backtrace,

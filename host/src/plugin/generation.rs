@@ -1,6 +1,7 @@
 //! A loaded version of a plugin.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,10 +9,13 @@ use time::OffsetDateTime;
 
 use super::error::HookError;
 use super::hook::Hook;
+use super::limits::Unit;
 use super::load::LoadReport;
+use super::meter::{LimitFigures, Meter};
 use super::pool::Pool;
 use super::settings::PluginSettings;
-use super::statistics::{HookFigures, Statistics};
+use super::statistics::{HookFigures, Kind, Statistics};
+use super::trap::TrapKind;
 
 /// A plugin as it was loaded from one file with one set of settings. A message is judged
 /// wholly by the generations that were current when its judging began; an old one lives
@@ -104,12 +108,41 @@ impl Generation {
         self.statistics.figures(&hooks)
     }
 
+    /// Its limits, how close it came to them and how often it hit them. The stack is the
+    /// engine's, but who overflowed it is the plugin's.
+    pub fn limits(&self) -> Vec<LimitFigures> {
+        let mut figures = self.meter().figures();
+        figures.push(LimitFigures {
+            name: "stack",
+            unit: Unit::Bytes,
+            limit: self.pool.stack(),
+            high_water: None,
+            hits: self.statistics.traps(TrapKind::StackOverflow),
+        });
+        figures
+    }
+
+    pub(super) fn meter(&self) -> &Meter {
+        self.pool.meter()
+    }
+
+    /// Instances that wait for a call.
+    pub fn idle(&self) -> usize {
+        self.pool.idle()
+    }
+
+    /// Drops instances that have waited for a call longer than `limits.idle`.
+    pub fn trim(&self, now: Instant) {
+        self.pool.trim(now);
+    }
+
     /// The error for output of a hook that turned out unusable after it had returned,
     /// such as text that is no JSON object. Counted as the plugin's failure.
     pub fn bad_output(&self, hook: Hook, problem: impl Into<String>) -> HookError {
-        self.statistics.unusable(hook);
+        self.statistics.lost(hook, Kind::Output);
         HookError::BadOutput {
             place: Box::new(self.pool.place(hook)),
+            limit: None,
             problem: problem.into(),
         }
     }

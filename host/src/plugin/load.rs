@@ -19,10 +19,12 @@ use super::hook::Hook;
 use super::imports;
 use super::inspect::{self, Outside};
 use super::instance::Exports;
+use super::limits::{Limit, Limits};
 use super::log::{PluginLog, printable};
+use super::meter::Meter;
 use super::pool::Pool;
 use super::script::{self, Script, Start};
-use super::settings::{Limits, PluginSettings};
+use super::settings::PluginSettings;
 use super::source::{Code, Source};
 use super::statistics::Statistics;
 
@@ -101,6 +103,12 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
+    /// Time that the last step took.
+    fn last(&self) -> Duration {
+        let last = self.report.steps.last();
+        last.map_or(Duration::ZERO, |(_, micros)| Duration::from_micros(*micros))
+    }
+
     /// Ends a step: notes its time, or makes its failure the load's.
     fn end<T>(&mut self, step: Step, result: Result<T, String>) -> Result<T, LoadError> {
         let took = self.began.elapsed().as_micros();
@@ -151,7 +159,9 @@ pub async fn load(
     steps.end(Step::Name, check_name(name).map_err(|error| error.problem))?;
     steps.end(Step::Settings, check_settings(&settings))?;
 
+    let meter = Arc::new(Meter::new(&settings.limits));
     let size = source.bytes.len();
+    meter.used(Limit::Component, size as u64);
     let digest = check_size(size, name, &settings).map(|()| Sha256::digest(&source.bytes).into());
     let digest: [u8; 32] = steps.end(Step::Digest, digest)?;
     let read = source.code().and_then(Form::read);
@@ -173,12 +183,17 @@ pub async fn load(
         Some(wasm) => {
             let (compiler, limits) = (engine.compiler(), &settings.limits);
             let engine = engine.wasmtime();
-            compiler.component(engine, cache, digest, wasm, limits).await
+            compiler
+                .component(engine, cache, digest, wasm, limits)
+                .await
         }
         None => compile_runtime(engine, cache).await,
     };
     let (component, cached) = steps.end(Step::Compile, compiled)?;
     steps.report.cached = cached;
+    if !cached {
+        meter.used_time(Limit::CompileTime, steps.last());
+    }
     let linker = imports::linker(engine.wasmtime(), &settings, script.as_ref());
     let linked = linker.and_then(|linker| {
         let pre = linker.instantiate_pre(&component)?;
@@ -190,9 +205,9 @@ pub async fn load(
 
     let plugin: Arc<str> = name.into();
     let book = engine.books().of(name);
-    let log = PluginLog::new(Arc::clone(&plugin), number, &settings.limits, book);
+    let log = PluginLog::new(Arc::clone(&plugin), number, Arc::clone(&meter), book);
     let log = Arc::new(log);
-    let statistics = Arc::new(Statistics::new(name));
+    let statistics = Arc::new(Statistics::new(meter));
     let pool = Pool::new(
         engine.clone(),
         pre,

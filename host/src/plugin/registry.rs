@@ -5,12 +5,14 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::OwnedMutexGuard;
 
 use super::cache::CompileCache;
 use super::engine::Engine;
+use super::exposition;
 use super::generation::Generation;
 use super::load::{LoadError, Step, check_name, load};
 use super::log::LogBook;
@@ -128,6 +130,24 @@ impl Plugins {
         slots.iter().map(|slot| PluginInfo::of(slot)).collect()
     }
 
+    /// The figures of all generations that are alive, as Prometheus text.
+    pub fn metrics(&self) -> String {
+        let alive = self.alive();
+        exposition::render(alive.iter().map(|generation| &**generation))
+    }
+
+    /// Drops instances that have waited for a call longer than `limits.idle`.
+    pub fn trim(&self, now: Instant) {
+        for generation in self.alive() {
+            generation.trim(now);
+        }
+    }
+
+    fn alive(&self) -> Vec<Arc<Generation>> {
+        let slots: Vec<_> = self.slots.read().values().cloned().collect();
+        slots.iter().flat_map(|slot| slot.alive()).collect()
+    }
+
     /// Loads the plugin's file again, with new settings or those it has. Activating
     /// candidates of several plugins together applies a changed config; make them in the
     /// order of their names, or two such callers may wait for each other.
@@ -190,7 +210,7 @@ impl Plugins {
             .write()
             .entry(name)
             .or_insert_with(|| Arc::clone(&slot));
-        slot.current.store(Some(Arc::clone(&generation)));
+        slot.serve(&generation);
         tracing::info!(
             plugin = %generation.name(), version = %generation.version(),
             generation = generation.number(), took = ?generation.report().total(),

@@ -4,7 +4,10 @@
 mod calls;
 mod compile;
 mod effects;
+mod exposition;
+mod figures;
 mod hostile;
+mod limits;
 mod loading;
 mod malformed;
 mod reload;

@@ -1,5 +1,7 @@
 //! The admin API's answers for people.
 
+mod plugin;
+
 use serde_json::{Map, Value};
 
 use super::Command;
@@ -29,7 +31,7 @@ pub(super) fn answer(command: &Command, answer: &Value) -> String {
             &["id", "endpoint", "user", "address", "since", "lag"],
             "no connections",
         ),
-        Command::Plugin { .. } => fields(answer),
+        Command::Plugin { .. } => plugin::show(answer),
         Command::Put { .. } | Command::Reload { name: Some(_) } => report(answer),
         Command::Reload { name: None } => reload(answer),
         Command::Delete { name } => format!("{name} is deleted"),

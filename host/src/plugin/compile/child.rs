@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 use super::confine::free_processors;
 use crate::plugin::codegen;
+use crate::plugin::limits::Limits;
 use crate::plugin::log::printable;
-use crate::plugin::settings::Limits;
 
 /// Bytes of what a child says that are kept.
 const WORDS: u64 = 64 << 10;

@@ -9,6 +9,7 @@ use crate::plugin::generation::{Generation, Handler};
 use crate::plugin::grant::Grant;
 use crate::plugin::hook::Hook;
 use crate::plugin::load::{LoadError, LoadReport};
+use crate::plugin::meter::LimitFigures;
 use crate::plugin::settings::Isolation;
 use crate::plugin::statistics::HookFigures;
 
@@ -18,6 +19,8 @@ pub struct PluginInfo {
     pub name: String,
     /// The generation that serves; none when the plugin never loaded.
     pub current: Option<GenerationInfo>,
+    /// Generations before it that messages still hold, oldest first.
+    pub older: Vec<GenerationInfo>,
     /// Why the last attempt to load it failed; none when it did not.
     pub failure: Option<Failure>,
 }
@@ -39,7 +42,10 @@ pub struct GenerationInfo {
     /// UTC, RFC 3339.
     pub loaded_at: String,
     pub load: LoadReport,
-    /// Calls and errors of each hook since it was loaded.
+    /// Instances that wait for a call.
+    pub idle_instances: usize,
+    pub limits: Vec<LimitFigures>,
+    /// What each hook did since it was loaded.
     pub figures: Vec<HookFigures>,
 }
 
@@ -70,9 +76,14 @@ pub struct Changes {
 impl PluginInfo {
     pub(super) fn of(slot: &Slot) -> Self {
         let failure = slot.failure.lock().clone();
+        let current = slot.current.load_full();
+        let number = current.as_ref().map(|current| current.number());
+        let older = slot.alive().into_iter();
+        let older = older.filter(|old| Some(old.number()) != number);
         Self {
             name: slot.name.to_string(),
-            current: slot.current.load().as_deref().map(GenerationInfo::of),
+            current: current.as_deref().map(GenerationInfo::of),
+            older: older.map(|old| GenerationInfo::of(&old)).collect(),
             failure: failure.map(|error| Failure {
                 message: error.to_string(),
                 error,
@@ -99,6 +110,8 @@ impl GenerationInfo {
             // It fails for years beyond 9999 only.
             loaded_at: loaded_at.format(&Rfc3339).unwrap_or_default(),
             load: generation.report().clone(),
+            idle_instances: generation.idle(),
+            limits: generation.limits(),
             figures: generation.figures(),
         }
     }

@@ -1,6 +1,6 @@
 //! One plugin's place in the registry, and the ways to it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
@@ -15,6 +15,9 @@ use crate::plugin::source::Source;
 pub(super) struct Slot {
     pub(super) name: Arc<str>,
     pub(super) current: ArcSwapOption<Generation>,
+    /// Every generation that was ever current and is still held by someone, and perhaps
+    /// some that are not.
+    served: Mutex<Vec<Weak<Generation>>>,
     /// Why the last attempt to load failed; none when it did not.
     pub(super) failure: Mutex<Option<LoadError>>,
 }
@@ -29,8 +32,27 @@ impl Slot {
         Self {
             name: name.into(),
             current: ArcSwapOption::empty(),
+            served: Mutex::default(),
             failure: Mutex::new(None),
         }
+    }
+
+    /// Makes a generation the current one.
+    pub(super) fn serve(&self, generation: &Arc<Generation>) {
+        let mut served = self.served.lock();
+        served.retain(|old| old.strong_count() > 0 && !old.ptr_eq(&Arc::downgrade(generation)));
+        served.push(Arc::downgrade(generation));
+        self.current.store(Some(Arc::clone(generation)));
+    }
+
+    /// The generations that are alive, the current one and those that the last messages
+    /// still hold; oldest first.
+    pub(super) fn alive(&self) -> Vec<Arc<Generation>> {
+        self.served
+            .lock()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect()
     }
 }
 

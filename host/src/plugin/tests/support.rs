@@ -19,7 +19,10 @@ use crate::row::{Cell, Row, RowWrite};
 
 /// One engine for all tests: each reserves a good part of the address space.
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
-    let settings = EngineSettings { instances: 200 };
+    let settings = EngineSettings {
+        instances: 200,
+        ..EngineSettings::default()
+    };
     Engine::new(settings, Compiler::in_this_process()).expect("an engine with 200 instances")
 });
 

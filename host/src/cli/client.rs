@@ -31,6 +31,28 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Which server, and how to be let in.
+#[derive(Debug, clap::Args)]
+pub(super) struct Server {
+    /// The server's admin listener
+    #[arg(long, global = true, default_value = "http://127.0.0.1:8081")]
+    url: String,
+    /// Its bearer token; the server prints it at start unless it is configured
+    #[arg(
+        long,
+        global = true,
+        env = "HOOKCAST_ADMIN_TOKEN",
+        hide_env_values = true
+    )]
+    token: Option<String>,
+}
+
+impl Server {
+    pub fn client(&self) -> Result<Client, Failure> {
+        Client::new(&self.url, self.token.clone())
+    }
+}
+
 /// The admin API of one server.
 pub(super) struct Client {
     agent: Agent,
