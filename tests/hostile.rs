@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{Setup, TestClient, TestServer, database};
 
 mod abi;
+mod deeds;
 mod every_hook;
 mod floods;
 mod host_calls;

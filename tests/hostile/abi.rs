@@ -39,7 +39,7 @@ async fn an_answer_where_none_may_lie() {
 
 #[tokio::test]
 async fn room_for_arguments_beyond_the_memory() {
-    answers("raw-realloc-beyond", "out of bounds").await;
+    answers("raw-realloc-beyond", "beyond end of memory").await;
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ fn run_args(key: &str, call: &Call) -> Verdict {
 
 impl describe::Guest for Intruder {
     fn describe() -> Description {
+        deeds::describe();
         if let Ok(Some(deed)) = config::get("describe") {
             let call = Call::default();
             let _ = run("describe", &call, &json!({"describe": deed}).to_string());
