@@ -6,6 +6,7 @@
 mod connections;
 mod endpoints;
 mod error;
+mod exchange;
 mod plugin_logs;
 mod plugins;
 mod token;
@@ -50,9 +51,14 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/plugins", get(plugins::list))
         .route(
             "/api/plugins/{name}",
-            get(plugins::show).put(plugins::put).delete(plugins::delete),
+            get(plugins::show)
+                .put(exchange::put)
+                .delete(plugins::delete),
         )
-        .route("/api/plugins/{name}/reload", post(plugins::reload))
+        .route("/api/plugins/{name}/reload", post(exchange::reload))
+        .route("/api/plugins/{name}/rollback", post(exchange::rollback))
+        .route("/api/plugins/{name}/quarantine", post(exchange::quarantine))
+        .route("/api/plugins/{name}/resume", post(exchange::resume))
         .route("/api/plugins/{name}/logs", get(plugin_logs::show))
         .route("/api/reload", post(reload_config))
         .route("/api/endpoints", get(endpoints::list))

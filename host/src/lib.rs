@@ -22,6 +22,7 @@ pub mod frame;
 mod golden;
 pub mod id;
 pub mod judge;
+pub mod kv;
 pub mod log;
 pub mod maintenance;
 pub mod page;

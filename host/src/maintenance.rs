@@ -1,5 +1,5 @@
-//! What happens at intervals: retention, forgetting message ids, dropping instances of
-//! plugins that nobody calls.
+//! What happens at intervals: retention, forgetting message ids and expired keys, dropping
+//! instances of plugins that nobody calls.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::clock::now_micros;
 use crate::endpoint::Endpoint;
+use crate::storage::sqlite::keyvalue;
 use crate::storage::sqlite::retention::{self, Retention};
 
 /// Between two rounds. A log may exceed its limits for this long.
@@ -45,6 +46,9 @@ async fn cut_logs(app: &App, mut stop: watch::Receiver<bool>) {
         if let Err(error) = retention::forget_message_ids(&app.database.readers, now_micros()).await
         {
             tracing::warn!(%error, "old message ids were not deleted");
+        }
+        if let Err(error) = keyvalue::forget_expired(&app.database.readers, now_micros()).await {
+            tracing::warn!(%error, "keys that have expired were not deleted");
         }
     }
 }

@@ -9,6 +9,7 @@
 //! This module knows neither connections nor storage: it reaches them through
 //! [`Surroundings`], which the endpoint implements.
 
+mod archive;
 mod bindings;
 mod cache;
 mod call;
@@ -40,28 +41,34 @@ mod statistics;
 mod surroundings;
 mod ticker;
 mod trap;
+mod trial;
 mod turns;
+mod whole_file;
 
+pub use archive::{Archive, Entry, Outcome};
 pub use cache::CompileCache;
 pub use call::{Acceptance, Arg, CallContext, Cause, Input, Output, Refusal, User};
 pub use compile::{CompileFailure, CompileOrder, Compiler, compile_exit, compile_here};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{HookError, Place};
 pub use generation::{Generation, Handler};
-pub use grant::Grant;
+pub use grant::{Grant, NoGrant};
 pub use histogram::Latency;
 pub use hook::Hook;
+pub use imports::http::Roots;
 pub use limits::{Limit, Limits, Unit};
-pub use load::{LoadError, LoadReport, Step};
+pub use load::{LoadError, LoadReport, MissingGrant, Step, check_name};
 pub use log::{LogBook, LogLine};
 pub use meter::LimitFigures;
 pub use registry::{
-    Candidate, Changes, Failure, GenerationInfo, PluginHandle, PluginInfo, Plugins, RegistryError,
+    Activated, Candidate, Changes, Failing, Failure, FileRestored, GenerationInfo, PluginHandle,
+    PluginInfo, Plugins, Probation, ProbationState, RegistryError, Rollback, Serving,
 };
 pub use settings::{Isolation, PluginSettings};
 pub use source::{ONE_FILE, file_of, files_of, plugin_of};
 pub use statistics::HookFigures;
-pub use surroundings::{HostError, Surroundings};
+pub use surroundings::{HostError, KeyPage, Surroundings};
+pub use trial::{ProbationRule, Totals, Trial};
 
 #[cfg(test)]
 mod tests;

@@ -14,8 +14,9 @@ use crate::bearer::Bearer;
 use crate::close_code;
 use crate::config::Config;
 use crate::maintenance;
-use crate::plugin::{CompileCache, Compiler, Engine, EngineSettings, Plugins};
+use crate::plugin::{Archive, CompileCache, Compiler, Engine, EngineSettings, Plugins, Roots};
 use crate::plugin_config;
+use crate::reload;
 use crate::server;
 use crate::telemetry;
 
@@ -42,6 +43,8 @@ pub async fn run(config: Config) -> Result<()> {
     let maintenance = tokio::spawn(maintenance::run(app.clone(), stopped.clone()));
     let admin = tokio::spawn(admin::serve(app.clone(), operators, stopped.clone()));
     let accepting = tokio::spawn(server::serve(app.clone(), public, stopped));
+    // Held while the server runs.
+    let _watching = reload::watch::start(&app)?;
     announce(&app.config());
 
     terminated().await?;
@@ -63,7 +66,13 @@ async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
         stack: config.engine.stack,
     };
     let compiler = Compiler::in_a_child().context("can't find this server's own executable")?;
-    let engine = Engine::new(engine, compiler)?;
+    let mut engine = Engine::new(engine, compiler)?;
+    if let Some(file) = &config.engine.http_roots {
+        let roots = Roots::read(file).map_err(|problem| {
+            anyhow::anyhow!("`engine.http_roots`: {} {problem}", file.display())
+        })?;
+        engine = engine.trusting(roots);
+    }
     let cache = CompileCache::open(&config.engine.cache).with_context(|| {
         format!(
             "can't open the folder of compiled code, {}",
@@ -71,7 +80,9 @@ async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
         )
     })?;
     let settings = plugin_config::all(config);
+    let archive = Archive::open(&config.plugins.archive, config.plugins.keep);
     let plugins = Plugins::new(engine, &config.plugins.dir, Some(cache), settings);
+    let plugins = plugins.with_archive(archive);
     let used = plugin_config::used(config);
     if used.is_empty() && !config.plugins.dir.exists() {
         return Ok(Arc::new(plugins));

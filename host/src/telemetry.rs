@@ -7,9 +7,14 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-/// Sends logs to standard error: what `RUST_LOG` asks for, otherwise `info`.
+/// What is logged unless `RUST_LOG` says otherwise. `wasmtime_wasi_http` warns of each
+/// request that a guest gets wrong, as often as the guest likes; what operators need to
+/// know of requests is in the plugin's log.
+const USUAL: &str = "info,wasmtime_wasi_http=error";
+
+/// Sends logs to standard error: what `RUST_LOG` asks for, otherwise [`USUAL`].
 pub fn start_logging() -> Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -38,11 +38,35 @@ enum Command {
         name: String,
         /// The .wasm file, or the script in JavaScript
         file: PathBuf,
+        /// Do all but the swap, and report the same
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Load a plugin's file anew; without a name, apply the changed config
     Reload {
         #[arg(value_parser = plugin_name)]
         name: Option<String>,
+    },
+    /// Put an earlier generation of a plugin in force again
+    Rollback {
+        #[arg(value_parser = plugin_name)]
+        name: String,
+        /// Its number, or the beginning of its digest; by default the one before the current
+        #[arg(long)]
+        to: Option<String>,
+    },
+    /// Call a plugin no more; its endpoints take no messages until `resume`
+    Quarantine {
+        #[arg(value_parser = plugin_name)]
+        name: String,
+        /// What others are told who ask why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Call a plugin again
+    Resume {
+        #[arg(value_parser = plugin_name)]
+        name: String,
     },
     /// Remove a plugin that no endpoint uses
     Delete {
@@ -84,14 +108,28 @@ fn ask(client: &Client, command: &Command) -> Result<Value, Failure> {
     match command {
         Command::Plugins => client.get("/api/plugins"),
         Command::Plugin { name } => client.get(&format!("/api/plugins/{name}")),
-        Command::Put { name, file } => {
-            let bytes = std::fs::read(file).map_err(|error| {
+        Command::Put {
+            name,
+            file,
+            dry_run,
+        } => {
+            let wasm = std::fs::read(file).map_err(|error| {
                 Failure::new(format!("{} can't be read: {error}", file.display()))
             })?;
-            client.put(&format!("/api/plugins/{name}"), &bytes)
+            let query = if *dry_run { "?dry_run=true" } else { "" };
+            client.put(&format!("/api/plugins/{name}{query}"), &wasm)
         }
         Command::Reload { name: Some(name) } => client.post(&format!("/api/plugins/{name}/reload")),
         Command::Reload { name: None } => client.post("/api/reload"),
+        Command::Rollback { name, to } => {
+            let query = query("to", to.as_deref());
+            client.post(&format!("/api/plugins/{name}/rollback{query}"))
+        }
+        Command::Quarantine { name, reason } => {
+            let query = query("reason", reason.as_deref());
+            client.post(&format!("/api/plugins/{name}/quarantine{query}"))
+        }
+        Command::Resume { name } => client.post(&format!("/api/plugins/{name}/resume")),
         Command::Delete { name } => client.delete(&format!("/api/plugins/{name}")),
         Command::Endpoints => client.get("/api/endpoints"),
         Command::Connections => client.get("/api/connections"),
@@ -100,6 +138,13 @@ fn ask(client: &Client, command: &Command) -> Result<Value, Failure> {
         }
         Command::Health => client.health(),
     }
+}
+
+/// `?key=value`, or nothing.
+fn query(key: &str, value: Option<&str>) -> String {
+    value.map_or(String::new(), |value| {
+        format!("?{key}={}", url::encode(value))
+    })
 }
 
 /// Whether the answer, well received, says that what was asked for is so.

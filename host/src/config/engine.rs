@@ -18,6 +18,8 @@ pub struct EngineConfig {
     pub cache: PathBuf,
     /// The highest value that each limit of any plugin may have.
     pub caps: Limits,
+    /// PEM file of root certificates for plugins' HTTPS requests, besides the system's.
+    pub http_roots: Option<PathBuf>,
 }
 
 impl EngineConfig {
@@ -32,10 +34,20 @@ impl EngineConfig {
             }),
             cache: section.read("cache", "data/cache".into(), folder),
             caps: read_caps(section.section("caps")),
+            http_roots: section.read("http_roots", None, file),
         };
         section.finish();
         config
     }
+}
+
+/// A file, relative to the working directory; empty is none.
+fn file(value: &Value<'_>) -> Result<Option<PathBuf>, Wrong> {
+    let text = value.text()?;
+    if text.contains('\0') {
+        return Err(Wrong::new("is not a path", "name a file"));
+    }
+    Ok((!text.is_empty()).then(|| text.into()))
 }
 
 /// A folder, relative to the working directory.

@@ -3,18 +3,25 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::engine::{EngineConfig, folder};
 use super::limits::PluginLimits;
 use super::reader::{Section, Wrong, nearest};
 use super::value::{Value, quoted_list};
-use crate::plugin::{Grant, Isolation, ONE_FILE, file_of, plugin_of};
+use crate::plugin::{Grant, Isolation, NoGrant, ONE_FILE, ProbationRule, file_of, plugin_of};
 
 /// The plugins folder and the plugins' settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginsConfig {
     /// Folder of the plugins' files, relative to the working directory.
     pub dir: PathBuf,
+    /// Folder of generations that were live, for rollbacks.
+    pub archive: PathBuf,
+    /// Generations of a plugin that are kept there, the live one among them.
+    pub keep: usize,
+    /// Load files when they change.
+    pub watch: bool,
     /// Plugins that have a table; see [`Self::of`] for the others.
     pub by_name: BTreeMap<String, PluginConfig>,
     /// Settings of the others.
@@ -30,11 +37,15 @@ pub struct PluginConfig {
     /// What it reads through `wasi:config`.
     pub config: BTreeMap<String, String>,
     pub limits: PluginLimits,
+    pub probation: ProbationRule,
 }
 
 impl PluginsConfig {
     pub(super) fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
         let dir = section.read("dir", "plugins".into(), folder);
+        let archive = section.read("archive", "data/plugins".into(), folder);
+        let keep = section.read("keep", 10, |value| value.whole(2..=1_000));
+        let watch = section.read("watch", false, Value::flag);
         let mut by_name = BTreeMap::new();
         for (name, value) in section.take_named() {
             if let Err(wrong) = check_name(&name) {
@@ -46,6 +57,9 @@ impl PluginsConfig {
         section.finish();
         Self {
             dir,
+            archive,
+            keep,
+            watch,
             by_name,
             usual: PluginConfig::usual(engine),
         }
@@ -115,6 +129,7 @@ impl PluginConfig {
             isolation: Isolation::default(),
             config: BTreeMap::new(),
             limits: PluginLimits::usual(&engine.caps),
+            probation: ProbationRule::default(),
         }
     }
 
@@ -125,19 +140,39 @@ impl PluginConfig {
         });
         let config = read_settings(section.section("config"));
         let limits = PluginLimits::read(section.section("limits"), engine);
+        let probation = read_probation(section.section("probation"));
         section.finish();
         Self {
             grants: grants.unwrap_or_default(),
             isolation,
             config,
             limits,
+            probation,
         }
     }
 }
 
+/// `[plugins.NAME.probation]`: how a new generation is watched after its swap.
+fn read_probation(mut section: Section<'_>) -> ProbationRule {
+    let usual = ProbationRule::default();
+    let time = Duration::ZERO..=Duration::from_secs(24 * 60 * 60);
+    let rule = ProbationRule {
+        time: section.read("time", usual.time, |value| value.duration(time)),
+        errors: section.read("errors", usual.errors, Value::share),
+        calls: section.read("calls", usual.calls, |value| value.whole(1..=1_000_000)),
+    };
+    section.finish();
+    rule
+}
+
 fn grant(value: &Value<'_>) -> Result<Grant, Wrong> {
     let text = value.text()?;
-    Grant::parse(&text).ok_or_else(|| value.unknown(&text, Grant::FORMS))
+    Grant::parse(&text).map_err(|error| match error {
+        NoGrant::Unknown => value.unknown(&text, Grant::FORMS),
+        NoGrant::Wrong(problem) => {
+            Wrong::new(format!("is {text:?}, which can't be granted"), problem)
+        }
+    })
 }
 
 /// The plugin's own settings. The guest gets texts; numbers and booleans may be written

@@ -20,7 +20,17 @@ impl Config {
             ),
             ("engine.stack", self.engine.stack != new.engine.stack),
             ("engine.cache", self.engine.cache != new.engine.cache),
+            (
+                "engine.http_roots",
+                self.engine.http_roots != new.engine.http_roots,
+            ),
             ("plugins.dir", self.plugins.dir != new.plugins.dir),
+            (
+                "plugins.archive",
+                self.plugins.archive != new.plugins.archive,
+            ),
+            ("plugins.keep", self.plugins.keep != new.plugins.keep),
+            ("plugins.watch", self.plugins.watch != new.plugins.watch),
         ];
         let mut keys: Vec<String> = differs
             .into_iter()

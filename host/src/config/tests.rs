@@ -134,7 +134,7 @@ fn the_reference_shows_the_defaults() {
         [plugins]
         dir = '${PLUGINS}'
         [plugins.chat]
-        grants = ['rows:read', 'rows:write']
+        grants = ['rows:read', 'rows:write', 'kv']
         config.words = 'a, b'
         limits.output = '64 KiB'
         limits.transfer = '2 MiB'
@@ -237,8 +237,12 @@ fn the_reference_marks_what_needs_a_restart() {
         instances = 999
         stack = '1 MiB'
         cache = 'other'
+        http_roots = 'other.pem'
         [plugins]
         dir = 'other'
+        archive = 'other'
+        keep = 9
+        watch = true
         [endpoints.chat]
         path = '/chat'
         durability = 'ephemeral'

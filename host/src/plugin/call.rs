@@ -20,6 +20,7 @@ use super::statistics::Spent;
 use super::surroundings::Surroundings;
 use crate::effects::Effects;
 use crate::id::ConnectionId;
+use crate::kv::Space;
 
 mod input;
 mod output;
@@ -174,9 +175,13 @@ impl Generation {
         if !self.has(input.hook()) {
             return Ok(Output::Unchanged);
         }
-        match self.call(cx, input, effects).await? {
-            Output::Rejected(rejection) => Err(HookError::Rejected(rejection)),
-            output => Ok(output),
+        match self.call(cx, input, effects).await {
+            Ok(Output::Rejected(rejection)) => Err(HookError::Rejected(rejection)),
+            Ok(output) => Ok(output),
+            Err(error) => {
+                self.failed();
+                Err(error)
+            }
         }
     }
 
@@ -194,7 +199,8 @@ impl Generation {
         let store = &mut instance.store;
         store.set_epoch_deadline(1);
         let state = store.data_mut();
-        state.begin(ActiveCall::new(cx, effects.0.len()));
+        state.begin(ActiveCall::new(cx, effects.len()));
+        state.keys = effects.keys.of(&self.name);
         let clock = Arc::clone(&state.clock);
         let connection = cx.connection.to_string();
         let call = wit::Call {
@@ -210,15 +216,20 @@ impl Generation {
         let answer = within(&clock, limits.hook, limits.wall, answer).await;
         let spent = Spent::of(&clock, input);
         let state = instance.store.data_mut();
-        let asked = state.end();
+        let ended = state.end();
         let error = match answer {
             Ok(Ok(output)) => match output.problem(limits.output) {
                 None => {
                     if !output.says_no() {
-                        effects.0.append(&mut state.effects);
+                        effects.list.append(&mut state.effects);
+                        let keys = std::mem::take(&mut state.keys);
+                        effects.keys.set(&self.name, keys);
                     }
                     state.effects.clear();
-                    lease.give_back();
+                    state.keys = Space::default();
+                    if !ended.spent {
+                        lease.give_back();
+                    }
                     self.statistics.returned(hook, &spent, &output);
                     return Ok(output);
                 }
@@ -230,7 +241,7 @@ impl Generation {
             },
             Ok(Err(error)) => {
                 let limit = (limits.hook, "limits.hook");
-                self.pool.failed(hook, &error, limit, asked)
+                self.pool.failed(hook, &error, limit, ended.last_words)
             }
             Err(WallReached) => self.pool.wall_reached(hook),
         };

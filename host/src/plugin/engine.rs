@@ -8,6 +8,7 @@ use wasmtime::{Config, Enabled, PoolingAllocationConfig};
 
 use super::codegen::{self, GUARD, RESERVATION};
 use super::compile::Compiler;
+use super::imports::http::{Network, Roots};
 use super::log::Books;
 use super::ticker::{Pulse, Ticker};
 use super::turns::Turns;
@@ -70,6 +71,7 @@ pub struct Engine {
     slots: Arc<Semaphore>,
     ticker: Arc<Ticker>,
     turns: Turns,
+    network: Arc<Network>,
     books: Arc<Books>,
     /// What runs scripts, compiled when the first one is loaded.
     scripts: Arc<OnceCell<Component>>,
@@ -91,9 +93,17 @@ impl Engine {
             compiler,
             ticker: Arc::new(ticker),
             turns: Turns::new(),
+            network: Arc::new(Network::new(Roots::default())),
             books: Arc::default(),
             scripts: Arc::default(),
         })
+    }
+
+    /// HTTPS requests of plugins trust these root certificates besides the system's.
+    #[must_use]
+    pub fn trusting(mut self, roots: Roots) -> Self {
+        self.network = Arc::new(Network::new(roots));
+        self
     }
 
     pub fn settings(&self) -> &EngineSettings {
@@ -121,6 +131,11 @@ impl Engine {
     /// What guests that run long share.
     pub(super) fn turns(&self) -> Turns {
         self.turns.clone()
+    }
+
+    /// What requests of guests go through.
+    pub(super) fn network(&self) -> Arc<Network> {
+        Arc::clone(&self.network)
     }
 
     /// What guests announce their calls to.

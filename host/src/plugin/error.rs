@@ -139,6 +139,11 @@ impl HookError {
         }
     }
 
+    /// False for a rejection: the plugin has answered.
+    pub fn is_failure(&self) -> bool {
+        !matches!(self, Self::Rejected(_))
+    }
+
     /// None for a rejection, which is no failure.
     pub(super) fn kind(&self) -> Option<Kind> {
         Some(match self {

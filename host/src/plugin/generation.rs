@@ -16,6 +16,7 @@ use super::pool::Pool;
 use super::settings::PluginSettings;
 use super::statistics::{HookFigures, Kind, Statistics};
 use super::trap::TrapKind;
+use super::trial::{Totals, Trial};
 
 /// A plugin as it was loaded from one file with one set of settings. A message is judged
 /// wholly by the generations that were current when its judging began; an old one lives
@@ -35,6 +36,8 @@ pub struct Generation {
     pub(super) report: LoadReport,
     pub(super) pool: Pool,
     pub(super) statistics: Arc<Statistics>,
+    /// Its probation, if it has one.
+    pub(super) trial: Arc<Trial>,
 }
 
 /// A message type that the plugin answers.
@@ -136,10 +139,26 @@ impl Generation {
         self.pool.trim(now);
     }
 
+    /// Calls and failures so far, over all hooks.
+    pub fn totals(&self) -> Totals {
+        self.statistics.totals()
+    }
+
+    /// One of its calls has failed: is it one too many?
+    pub(super) fn failed(&self) {
+        self.trial.look(|| self.statistics.totals());
+    }
+
+    /// Its probation. Outlives it: who waits for a verdict must not keep it alive.
+    pub fn trial(&self) -> &Arc<Trial> {
+        &self.trial
+    }
+
     /// The error for output of a hook that turned out unusable after it had returned,
     /// such as text that is no JSON object. Counted as the plugin's failure.
     pub fn bad_output(&self, hook: Hook, problem: impl Into<String>) -> HookError {
         self.statistics.lost(hook, Kind::Output);
+        self.failed();
         HookError::BadOutput {
             place: Box::new(self.pool.place(hook)),
             limit: None,

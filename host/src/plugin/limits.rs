@@ -137,6 +137,22 @@ limits! {
     LogRate, log_rate: u32, Count, 100, 0..=100_000;
     /// Bytes of those lines per second, counted like `log_line`.
     LogBytes, log_bytes: usize, Bytes, 64 * KIB, 128..=64 * MIB;
+    /// HTTP requests that one call of a hook may send.
+    HttpCalls, http_calls: u32, Count, 4, 0..=1_000;
+    /// Bytes of all requests and responses of one call, with headers.
+    HttpBytes, http_bytes: u64, Bytes, 1 << 20, 1 << 10..=1 << 30;
+    /// Time from a request's start to the end of its response.
+    HttpTime, http_time: Duration, Microseconds, ms(500), ms(1)..=ms(60_000);
+    /// Requests of one generation at the same time; others wait within their time.
+    HttpConcurrent, http_concurrent: usize, Count, 16, 1..=10_000;
+    /// Handles (streams, pollables, buckets) that an instance may have open.
+    Handles, handles: usize, Count, 1_000, 16..=100_000;
+    /// Keys that one message may read and write in key-value storage.
+    KvKeys, kv_keys: usize, Count, 1_000, 1..=100_000;
+    /// Bytes of one value in key-value storage.
+    KvValue, kv_value: usize, Bytes, MIB, 1..=4 * MIB;
+    /// Bytes of all its keys and values on one endpoint.
+    KvTotal, kv_total: u64, Bytes, 64 << 20, 1 << 10..=1 << 40;
 }
 
 impl Limits {
@@ -181,6 +197,16 @@ impl Amount for Duration {
 
     fn of(number: u64) -> Self {
         Self::from_micros(number)
+    }
+}
+
+impl Amount for u64 {
+    fn number(self) -> u64 {
+        self
+    }
+
+    fn of(number: u64) -> Self {
+        number
     }
 }
 

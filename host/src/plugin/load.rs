@@ -58,8 +58,14 @@ pub enum Step {
     Script,
     /// What it says agrees with what it exports.
     Describe,
+    /// It goes together with the other plugins of its endpoints.
+    Fit,
     /// The file is written to the plugins folder.
     Write,
+    /// The file is kept for a rollback.
+    Keep,
+    /// It takes the old generation's place.
+    Swap,
 }
 
 impl std::fmt::Display for Step {
@@ -77,6 +83,19 @@ pub struct LoadError {
     pub step: Step,
     /// What is wrong and what to do about it.
     pub problem: String,
+    /// What it imports and may not, where a grant would help.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_grants: Vec<MissingGrant>,
+}
+
+/// An import that needs a grant.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MissingGrant {
+    pub import: String,
+    /// Any of these will do.
+    pub grants: Vec<&'static str>,
+    /// What to write into the config, with the first of them.
+    pub config: String,
 }
 
 /// How loading went.
@@ -120,6 +139,7 @@ impl Steps<'_> {
             plugin: self.plugin.to_owned(),
             step,
             problem,
+            missing_grants: Vec::new(),
         })
     }
 }
@@ -138,6 +158,7 @@ pub fn check_name(name: &str) -> Result<(), LoadError> {
         problem: "the name must be 1 to 63 characters of a-z, 0-9 and `-`, and not begin with \
                   `-`; rename the plugin"
             .into(),
+        missing_grants: Vec::new(),
     })
 }
 
@@ -171,7 +192,12 @@ pub async fn load(
         Some(_) => Ok(()),
         None => inspect::check_imports(&form.outside, name, &settings),
     };
-    steps.end(Step::Imports, allowed)?;
+    steps
+        .end(Step::Imports, allowed)
+        .map_err(|error| LoadError {
+            missing_grants: inspect::missing_grants(&form.outside, name, &settings),
+            ..error
+        })?;
     let exported = steps.end(Step::Exports, exports(&form.outside))?;
 
     let Form {
@@ -244,6 +270,7 @@ pub async fn load(
         report: steps.report,
         pool,
         statistics,
+        trial: Arc::default(),
     })
 }
 

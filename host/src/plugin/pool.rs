@@ -14,6 +14,7 @@ use super::deadline::{RunClock, WallReached, within};
 use super::engine::Engine;
 use super::error::{HookError, Place};
 use super::hook::Hook;
+use super::imports::http::Outbound;
 use super::instance::{Exports, Instance};
 use super::limits::Limit;
 use super::log::PluginLog;
@@ -38,6 +39,7 @@ pub struct Pool {
     log: Arc<PluginLog>,
     meter: Arc<Meter>,
     statistics: Arc<Statistics>,
+    outbound: Arc<Outbound>,
     /// Memories an instance takes of the engine's pool.
     memories: u32,
     permits: Permits,
@@ -64,7 +66,16 @@ impl Pool {
         log: Arc<PluginLog>,
         statistics: Arc<Statistics>,
     ) -> Self {
+        let network = engine.network();
+        let meter = statistics.meter();
+        let outbound = Outbound::new(
+            network,
+            Arc::clone(&settings),
+            Arc::clone(&log),
+            Arc::clone(&meter),
+        );
         Self {
+            outbound: Arc::new(outbound),
             memories: Engine::slots_of(pre.component()),
             permits: Permits::new(settings.limits.instances),
             idle: Mutex::new(Vec::new()),
@@ -74,7 +85,7 @@ impl Pool {
             script,
             settings,
             log,
-            meter: statistics.meter(),
+            meter,
             statistics,
         }
     }
@@ -159,6 +170,7 @@ impl Pool {
             Arc::clone(&self.log),
             Arc::clone(&self.meter),
             Arc::clone(&clock),
+            Arc::clone(&self.outbound),
         );
         let mut store = Store::new(self.engine.wasmtime(), state);
         store.limiter(|state| &mut state.usage);

@@ -23,6 +23,13 @@ impl PluginSettings {
     pub fn granted(&self, grant: &Grant) -> bool {
         self.grants.contains(grant)
     }
+
+    /// Whether requests to any host are granted.
+    pub fn grants_http(&self) -> bool {
+        self.grants
+            .iter()
+            .any(|grant| matches!(grant, Grant::Http(_)))
+    }
 }
 
 /// How long an instance lives.

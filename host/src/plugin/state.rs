@@ -5,10 +5,12 @@ use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use super::call::CallContext;
 use super::deadline::RunClock;
 use super::grant::Grant;
+use super::imports::http::{Http, Outbound};
 use super::limits::Limit;
 use super::log::{Captured, PluginLog};
 use super::meter::Meter;
@@ -16,9 +18,7 @@ use super::settings::PluginSettings;
 use super::surroundings::{HostError, Surroundings};
 use crate::effects::Effect;
 use crate::id::ConnectionId;
-
-/// Handles (pollables, streams, errors) a guest may have open.
-const RESOURCES: usize = 1_000;
+use crate::kv::Space;
 
 /// Data of one store, which is one instance.
 pub struct State {
@@ -30,10 +30,13 @@ pub struct State {
     pub call: Option<ActiveCall>,
     /// Effects of the current call. The buffer is kept from call to call.
     pub effects: Vec<Effect>,
+    /// The plugin's keys as the message's hooks have left them so far.
+    pub keys: Space,
     /// What the guest writes to stdout and stderr.
     pub captured: Captured,
     pub usage: Usage,
     wasi: WasiCtx,
+    http: Http,
     resources: ResourceTable,
 }
 
@@ -45,10 +48,20 @@ pub struct ActiveCall {
     pub surroundings: Arc<dyn Surroundings>,
     /// How many publications away from a client's message.
     pub depth: u8,
-    /// Effects that earlier hooks of the message have had.
-    before: usize,
+    /// Effects of the message so far, those of earlier hooks included.
+    count: usize,
     /// Bytes that the effects of this call hold so far.
     bytes: usize,
+    /// Bytes that the plugin's keys took before the call, once it has asked.
+    pub kv_used: Option<u64>,
+}
+
+/// How a call ended.
+pub struct Ended {
+    /// What the guest said in errors.
+    pub last_words: Option<String>,
+    /// The instance can't serve another call, although the call may have gone well.
+    pub spent: bool,
 }
 
 impl ActiveCall {
@@ -59,8 +72,9 @@ impl ActiveCall {
             endpoint: Arc::clone(&cx.endpoint),
             surroundings: Arc::clone(&cx.surroundings),
             depth: cx.depth,
-            before,
+            count: before,
             bytes: 0,
+            kv_used: None,
         }
     }
 }
@@ -71,6 +85,7 @@ impl State {
         log: Arc<PluginLog>,
         meter: Arc<Meter>,
         clock: Arc<RunClock>,
+        outbound: Arc<Outbound>,
     ) -> Self {
         let captured = Captured::new(Arc::clone(&log));
         // No environment, arguments, folders, stdin or network (sockets are denied unless
@@ -82,7 +97,7 @@ impl State {
             .max_random_size(64 << 10)
             .build();
         let mut resources = ResourceTable::new();
-        resources.set_max_capacity(RESOURCES);
+        resources.set_max_capacity(settings.limits.handles);
         let usage = Usage::new(Arc::clone(&meter));
         Self {
             settings,
@@ -91,9 +106,11 @@ impl State {
             clock,
             call: None,
             effects: Vec::new(),
+            keys: Space::default(),
             captured,
             usage,
             wasi,
+            http: Http::new(outbound),
             resources,
         }
     }
@@ -102,14 +119,18 @@ impl State {
     pub fn begin(&mut self, call: ActiveCall) {
         self.effects.clear();
         self.captured.begin();
+        self.http.begin();
         self.call = Some(call);
     }
 
-    /// The call is over; returns what the guest said in errors.
-    pub fn end(&mut self) -> Option<String> {
+    /// The call is over.
+    pub fn end(&mut self) -> Ended {
         self.call = None;
         self.captured.flush();
-        self.captured.last_words()
+        Ended {
+            last_words: self.captured.last_words(),
+            spent: self.http.end(&mut self.resources),
+        }
     }
 
     /// The call being served, for host functions that need one.
@@ -156,9 +177,15 @@ impl State {
 
     /// Buffers an effect. `bytes` is what its texts hold.
     pub fn push(&mut self, bytes: usize, effect: Effect) -> Result<(), HostError> {
+        self.charge(bytes)?;
+        self.effects.push(effect);
+        Ok(())
+    }
+
+    /// Takes an effect of this size off what the call may still have.
+    pub fn charge(&mut self, bytes: usize) -> Result<(), HostError> {
         let call = self.active()?;
-        let (before, bytes) = (call.before, call.bytes.saturating_add(bytes));
-        let count = before + self.effects.len() + 1;
+        let (count, bytes) = (call.count + 1, call.bytes.saturating_add(bytes));
         let limits = &self.settings.limits;
         if count > limits.effects {
             let limit = limits.effects;
@@ -172,8 +199,8 @@ impl State {
         }
         self.meter.used(Limit::Effects, count as u64);
         self.meter.used(Limit::EffectBytes, bytes as u64);
-        self.active()?.bytes = bytes;
-        self.effects.push(effect);
+        let call = self.active()?;
+        (call.count, call.bytes) = (count, bytes);
         Ok(())
     }
 }
@@ -183,6 +210,16 @@ impl WasiView for State {
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.resources,
+        }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.http.hooks,
+            table: &mut self.resources,
+            ctx: &mut self.http.context,
         }
     }
 }

@@ -15,6 +15,7 @@ use super::hook::Hook;
 use super::limits::Limit;
 use super::meter::Meter;
 use super::trap::TrapKind;
+use super::trial::Totals;
 
 /// Why calls failed, as `kind` in metrics. Order of [`Kind::ALL`] is order of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +180,25 @@ impl Statistics {
     pub fn traps(&self, kind: TrapKind) -> u64 {
         let traps = self.hooks.iter().map(|hook| &hook.traps[kind as usize]);
         traps.map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Calls and failures over all hooks, as probation counts them. That no instance could
+    /// be had is not the plugin's fault.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for (hook, statistics) in Hook::ALL.iter().zip(&self.hooks) {
+            let faults = Kind::ALL.iter().filter(|kind| **kind != Kind::Unavailable);
+            let faults =
+                faults.map(|kind| statistics.errors[*kind as usize].load(Ordering::Relaxed));
+            let errors: u64 = faults.sum();
+            totals.errors += errors;
+            totals.calls += match hook {
+                // Making an instance is a call of its own only where none followed.
+                Hook::Describe => errors,
+                _ => statistics.took.counts().total(),
+            };
+        }
+        totals
     }
 
     /// Figures of the given hooks.

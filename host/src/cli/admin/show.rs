@@ -32,7 +32,11 @@ pub(super) fn answer(command: &Command, answer: &Value) -> String {
             "no connections",
         ),
         Command::Plugin { .. } => plugin::show(answer),
-        Command::Put { .. } | Command::Reload { name: Some(_) } => report(answer),
+        Command::Put { .. } | Command::Reload { name: Some(_) } | Command::Rollback { .. } => {
+            report(answer)
+        }
+        Command::Quarantine { name, .. } => format!("{name} is out of service"),
+        Command::Resume { name } => format!("{name} is in service again"),
         Command::Reload { name: None } => reload(answer),
         Command::Delete { name } => format!("{name} is deleted"),
         Command::Disconnect { id } => format!("{id} is closed"),
@@ -83,7 +87,11 @@ fn fields(object: &Value) -> String {
 fn report(report: &Value) -> String {
     let plugin = cell(&report["plugin"]);
     let generation = cell(&report["generation"]);
-    let mut lines = vec![format!("{plugin} serves as generation {generation}")];
+    let mut lines = vec![if report["dry_run"] == true {
+        format!("{plugin} would serve as a new generation")
+    } else {
+        format!("{plugin} serves as generation {generation}")
+    }];
     let steps = report["steps"]
         .as_array()
         .map(Vec::as_slice)

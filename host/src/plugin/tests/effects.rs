@@ -68,7 +68,7 @@ async fn each_send_becomes_its_effect_in_order() {
         Effect::Write(RowWrite::Insert { row: row("hi") }),
         Effect::Write(RowWrite::Delete { old: row("x") }),
     ];
-    assert_eq!(effects.0, expected);
+    assert_eq!(effects.list, expected);
 }
 
 #[tokio::test]
@@ -103,14 +103,14 @@ async fn a_message_has_a_limited_number_of_effects_over_all_its_hooks() {
             .await
             .expect("within the limit");
     }
-    assert_eq!(effects.0.len(), limit);
+    assert_eq!(effects.list.len(), limit);
     let one = json(&object!({"do": "effects", "count": 1}));
     let error = guest
         .prepare(&cx, &one, &mut effects)
         .await
         .expect_err("one too many");
     assert_eq!(error.to_rejection().code, "limit");
-    assert_eq!(effects.0.len(), limit);
+    assert_eq!(effects.list.len(), limit);
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use crate::plugin::{Generation, Plugins};
 async fn put(plugins: &Plugins, package: &str) -> Arc<Generation> {
     let candidate = plugins.candidate_from_upload("v", guest(package)).await;
     let candidate = candidate.expect("loads");
-    plugins.activate(candidate).await.expect("goes live")
+    let activated = plugins.activate(candidate).await;
+    activated.expect("goes live").generation
 }
 
 async fn call(generation: &Generation) {

@@ -123,7 +123,8 @@ async fn host_functions_take_and_give_objects() {
         Effect::Write(RowWrite::Insert { row: row("hi") }),
         Effect::Write(RowWrite::Delete { old: row("x") }),
     ];
-    assert_eq!(effects, Effects(sent.into()));
+    let list = sent.into();
+    assert_eq!(effects, Effects { list, ..none() });
 }
 
 #[tokio::test]
