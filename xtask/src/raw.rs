@@ -2,7 +2,7 @@
 //!
 //! Each file in tests/components/raw is one way to break the rules between a component and
 //! its host. It has what is special about it; what it does not define itself comes from
-//! the files in `parts`.
+//! the files in `parts`. `@VERSION` in a name is the version of `wit/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,20 +54,19 @@ fn component(file: &Path) -> Result<Vec<u8>> {
             text += &fs::read_to_string(source().join("parts").join(part))?;
         }
     }
-    let mut module = wat::parse_str(format!("(module\n{text})"))?;
-
     let mut resolve = Resolve::default();
     let (plugin, _) = resolve.push_path(workspace::root().join("wit"))?;
     let name = &resolve.packages[plugin].name;
     let Some(version) = &name.version else {
         bail!("the package {name} in wit/ has no version");
     };
+    let text = text.replace("@VERSION", &format!("@{version}"));
+    let mut module = wat::parse_str(format!("(module\n{text})"))?;
     let hooks = ["describe", "open", "handlers"];
     let hooks = hooks.map(|hook| format!("include hookcast:plugin/{hook}-hook@{version}; "));
     let world = format!("package hookcast:raw; world raw {{ {} }}", hooks.concat());
     let package = resolve.push_str("raw.wit", &world)?;
     let world = resolve.select_world(&[package], Some("raw"))?;
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
-    // What no module has can be checked by the host that gets it.
     ComponentEncoder::default().module(&module)?.encode()
 }

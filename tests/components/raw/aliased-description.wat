@@ -2,7 +2,7 @@
 (memory (export "memory") 64)
 (data (i32.const 64) "1.0.0")
 (data (i32.const 176) "\40\00\00\00\05\00\00\00\00\10\00\00\64\00\00\00\00\00\00\00\00\00\00\00")
-(func $describe (export "hookcast:plugin/describe@0.1.1#describe") (result i32)
+(func $describe (export "hookcast:plugin/describe@VERSION#describe") (result i32)
   (local $at i32)
   (local.set $at (i32.const 4096))
   (loop $each

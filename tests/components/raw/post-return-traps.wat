@@ -3,5 +3,5 @@
 (func $attack (result i32)
   (global.set $armed (i32.const 1))
   call $calls)
-(func $post_return (export "cabi_post_hookcast:plugin/handlers@0.1.1#handle") (param i32)
+(func $post_return (export "cabi_post_hookcast:plugin/handlers@VERSION#handle") (param i32)
   (if (global.get $armed) (then unreachable)))

@@ -8,5 +8,5 @@
 (data (i32.const 144) "\60\00\00\00\05\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00")
 ;; the description: version, hooks, handlers
 (data (i32.const 176) "\40\00\00\00\05\00\00\00\80\00\00\00\02\00\00\00\90\00\00\00\01\00\00\00")
-(func $describe (export "hookcast:plugin/describe@0.1.1#describe") (result i32)
+(func $describe (export "hookcast:plugin/describe@VERSION#describe") (result i32)
   i32.const 176)

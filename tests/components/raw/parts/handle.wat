@@ -1,5 +1,5 @@
 ;; Attacks when the message has more than 1000 bytes.
-(func $handle (export "hookcast:plugin/handlers@0.1.1#handle")
+(func $handle (export "hookcast:plugin/handlers@VERSION#handle")
   (param $connection i32) (param i32)
   (param $user i32) (param i32) (param i32)
   (param $method i32) (param i32)

@@ -1,6 +1,6 @@
 ;; Attacks when the query string has two keys or more.
 (data (i32.const 320) "\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00")
-(func $open (export "hookcast:plugin/open@0.1.1#open")
+(func $open (export "hookcast:plugin/open@VERSION#open")
   (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32)
   (param $args i32) (param $count i32)
   (result i32)
