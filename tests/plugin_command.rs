@@ -1,36 +1,10 @@
 //! `hookcast plugin`: a newcomer's first plugin, in each language.
 
-use std::path::Path;
-use std::process::Command;
-
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::support::command::{complaint, hookcast};
 use crate::support::{Setup, guests, require};
-
-/// Runs a command in a folder and returns what it printed.
-fn hookcast(folder: &Path, words: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_hookcast"))
-        .args(words)
-        .current_dir(folder)
-        .output()
-        .expect("the command runs");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words:?}: {said}{complaint}");
-    said
-}
-
-/// What it complains about.
-fn complaint(folder: &Path, words: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_hookcast"))
-        .args(words)
-        .current_dir(folder)
-        .output()
-        .expect("the command runs");
-    assert!(!output.status.success(), "{words:?} worked");
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// A new plugin's folder, built.
 fn built(language: &str) -> TempDir {

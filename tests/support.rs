@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod bomb;
 pub mod client;
+pub mod command;
 pub mod database;
 pub mod guests;
 pub mod http;

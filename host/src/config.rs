@@ -7,6 +7,7 @@
 //! of a project finds `plugins/` and `data/` there.
 
 mod admin;
+mod alone;
 mod columns;
 mod endpoint;
 mod engine;
@@ -34,6 +35,7 @@ use toml::de::DeTable;
 use crate::plugin::{Grant, files_of};
 
 pub use admin::{AdminConfig, Secret};
+pub use alone::PluginsAlone;
 pub use endpoint::{Dialect, Durability, EndpointConfig, History};
 pub use engine::EngineConfig;
 pub use errors::{ConfigError, ConfigErrors, Place};
@@ -71,33 +73,15 @@ struct Origin {
 impl Config {
     /// Reads a file with the process's environment.
     pub fn load(file: &Path) -> Result<Self, ConfigErrors> {
-        let text = std::fs::read(file).map_err(|error| {
-            let what = format!("the config can't be read: {error}");
-            ConfigErrors::unreadable(file, what, "name the file")
-        })?;
-        let text = String::from_utf8(text).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let what = format!("the config is not UTF-8 (byte {at})");
-            ConfigErrors::unreadable(file, what, "save it as UTF-8")
-        })?;
         // A variable that is not UTF-8 counts as not set.
-        Self::parse(&text, file, &|name| std::env::var(name).ok())
+        Self::parse(&text_of(file)?, file, &|name| std::env::var(name).ok())
     }
 
     /// Reads a file's text. Looks into the plugins folder, at nothing else.
     fn parse(text: &str, file: &Path, environment: Environment<'_>) -> Result<Self, ConfigErrors> {
-        let reading = Reading::new(text, environment);
-        let (table, syntax_errors) = DeTable::parse_recoverable(text);
-        if !syntax_errors.is_empty() {
-            for error in syntax_errors {
-                let byte = error.span().map_or(0, |span| span.start);
-                reading.report(byte, error.message(), "see https://toml.io for the syntax");
-            }
-            // What could be recovered would only lead to errors of errors.
-            return Err(reading.into_errors(file));
-        }
-        let mut config = Self::read(Section::root(&reading, table.get_ref()), file);
-        config.origin.places = reading.finish(file)?;
+        let read = |root: Section<'_>| Self::read(root, file);
+        let (mut config, places) = read_text(text, file, environment, read)?;
+        config.origin.places = places;
         Ok(config)
     }
 
@@ -179,6 +163,40 @@ impl Config {
             }
         }
     }
+}
+
+/// Reads a text, and where its keys are; or every error of it.
+fn read_text<T>(
+    text: &str,
+    file: &Path,
+    environment: Environment<'_>,
+    read: impl FnOnce(Section<'_>) -> T,
+) -> Result<(T, BTreeMap<String, Place>), ConfigErrors> {
+    let reading = Reading::new(text, environment);
+    let (table, syntax_errors) = DeTable::parse_recoverable(text);
+    if !syntax_errors.is_empty() {
+        for error in syntax_errors {
+            let byte = error.span().map_or(0, |span| span.start);
+            reading.report(byte, error.message(), "see https://toml.io for the syntax");
+        }
+        // What could be recovered would only lead to errors of errors.
+        return Err(reading.into_errors(file));
+    }
+    let read = read(Section::root(&reading, table.get_ref()));
+    Ok((read, reading.finish(file)?))
+}
+
+/// The file's text.
+fn text_of(file: &Path) -> Result<String, ConfigErrors> {
+    let text = std::fs::read(file).map_err(|error| {
+        let what = format!("the config can't be read: {error}");
+        ConfigErrors::unreadable(file, what, "name the file")
+    })?;
+    String::from_utf8(text).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let what = format!("the config is not UTF-8 (byte {at})");
+        ConfigErrors::unreadable(file, what, "save it as UTF-8")
+    })
 }
 
 impl PartialEq for Config {

@@ -57,7 +57,7 @@ pub use histogram::Latency;
 pub use hook::Hook;
 pub use imports::http::Roots;
 pub use limits::{Limit, Limits, Unit};
-pub use load::{LoadError, LoadReport, MissingGrant, Step, check_name};
+pub use load::{LoadError, LoadReport, MissingGrant, Step, check_name, interfaces, load_alone};
 pub use log::{LogBook, LogLine};
 pub use meter::LimitFigures;
 pub use registry::{

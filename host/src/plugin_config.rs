@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::Config;
+use crate::config::{Config, EngineConfig, PluginsAlone, PluginsConfig};
 use crate::plugin::PluginSettings;
 
 /// The settings of every plugin that has a table or is used.
@@ -30,13 +30,27 @@ pub fn used(config: &Config) -> Vec<String> {
     names
 }
 
+/// The settings of a plugin that runs by itself: no endpoint says how large messages are.
+pub fn alone(config: &PluginsAlone, name: &str) -> PluginSettings {
+    of(&config.plugins, &config.engine, name, None)
+}
+
 fn settings(config: &Config, name: &str) -> PluginSettings {
-    let plugin = config.plugins.of(name);
     let message = largest_message(config, name);
+    of(&config.plugins, &config.engine, name, message)
+}
+
+fn of(
+    plugins: &PluginsConfig,
+    engine: &EngineConfig,
+    name: &str,
+    message: Option<usize>,
+) -> PluginSettings {
+    let plugin = plugins.of(name);
     PluginSettings {
         config: plugin.config,
         grants: plugin.grants,
-        limits: plugin.limits.with_messages(message, &config.engine.caps),
+        limits: plugin.limits.with_messages(message, &engine.caps),
         isolation: plugin.isolation,
     }
 }

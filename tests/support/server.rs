@@ -189,9 +189,24 @@ impl TestServer {
     /// `hookcast admin` for this server.
     pub fn admin_command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookcast"));
-        let url = format!("http://{}", self.admin);
-        command.args(["admin", "--url", &url, "--token", TOKEN]);
+        command.arg("admin").args(self.admin_access());
         command
+    }
+
+    /// What tells a command which server it is for.
+    pub fn admin_access(&self) -> [String; 4] {
+        let url = format!("http://{}", self.admin);
+        ["--url", &url, "--token", TOKEN].map(str::to_owned)
+    }
+
+    /// Waits until this version of a plugin serves.
+    pub async fn serves(&self, plugin: &str, version: &str) {
+        let path = format!("/api/plugins/{plugin}");
+        eventually(&format!("{plugin} {version} to serve"), async || {
+            let shown = self.api("GET", &path).await.ok();
+            (shown["version"] == version).then_some(())
+        })
+        .await;
     }
 
     /// Starts and waits until the server is ready.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::client::{Client, Failure, Server};
 use super::{fail, plugin_name, print_line, url};
+pub(super) use show::report as exchange;
 
 /// Ask and steer a running server
 #[derive(Debug, clap::Args)]

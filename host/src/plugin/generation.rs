@@ -96,6 +96,16 @@ impl Generation {
         self.pool.settings()
     }
 
+    /// Names of the interfaces it imports; a script's are all that there are.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// Bytes of the file.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     pub fn loaded_at(&self) -> OffsetDateTime {
         self.loaded_at
     }

@@ -3,6 +3,7 @@
 //! Nothing here touches what is serving: a plugin that fails at any step leaves the old
 //! one where it is.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -160,6 +161,32 @@ pub fn check_name(name: &str) -> Result<(), LoadError> {
             .into(),
         missing_grants: Vec::new(),
     })
+}
+
+/// Loads a plugin that no server knows, to run fixtures on it: as generation 1. `bytes` are
+/// those of a component, a core module or a script.
+///
+/// # Errors
+/// It can't be loaded, or fails one of its self-tests.
+pub async fn load_alone(
+    engine: &Engine,
+    cache: Option<CompileCache>,
+    name: &str,
+    bytes: Vec<u8>,
+    settings: PluginSettings,
+) -> Result<Generation, LoadError> {
+    let source = Source::uploaded(Path::new(""), name, bytes);
+    let cache = cache.map(Arc::new);
+    load(engine, cache, 1, name, source, Arc::new(settings)).await
+}
+
+/// The version of the interfaces that a plugin was built against; none when the bytes are
+/// no plugin. A script's is this server's.
+pub fn interfaces(bytes: &[u8]) -> Option<String> {
+    let source = Source::uploaded(Path::new(""), "plugin", bytes.to_vec());
+    let outside = Form::read(source.code().ok()?).ok()?.outside;
+    let mut exports = outside.exports.iter();
+    exports.find_map(|export| Some(export.strip_prefix("hookcast:plugin/describe@")?.to_owned()))
 }
 
 /// Loads one file as generation `number`. Compiles off the async threads.

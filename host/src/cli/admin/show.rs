@@ -84,7 +84,7 @@ fn fields(object: &Value) -> String {
 }
 
 /// What happened when a plugin was swapped: steps with their times, then changes.
-fn report(report: &Value) -> String {
+pub(in crate::cli) fn report(report: &Value) -> String {
     let plugin = cell(&report["plugin"]);
     let generation = cell(&report["generation"]);
     let mut lines = vec![if report["dry_run"] == true {

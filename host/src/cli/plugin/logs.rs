@@ -11,7 +11,7 @@ use crate::cli::client::{Client, Server};
 use crate::cli::{plugin_name, print_line};
 
 /// Seconds that one request waits for a line.
-const WAIT: u64 = 30;
+pub(super) const WAIT: u64 = 30;
 
 /// Print the last lines that a plugin logged, and what the server says about its failures
 #[derive(Debug, clap::Args)]
@@ -54,6 +54,14 @@ pub(super) fn print_after(client: &Client, name: &str, after: u64, wait: u64) ->
     }
     let newest = lines.last().and_then(|line| line["number"].as_u64());
     Ok(newest.unwrap_or(after))
+}
+
+/// The newest line's number; 0 when there is none.
+pub(super) fn newest(client: &Client, name: &str) -> Result<u64> {
+    let path = format!("/api/plugins/{name}/logs");
+    let answer = client.get(&path).map_err(|failure| anyhow!("{failure}"))?;
+    let newest = answer["lines"].as_array().and_then(|lines| lines.last());
+    Ok(newest.and_then(|line| line["number"].as_u64()).unwrap_or(0))
 }
 
 /// `12:30:05.250 warn  #3 chat: words`
