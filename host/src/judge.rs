@@ -28,7 +28,6 @@ use object::Object;
 
 /// What the stages share: one message on one snapshot.
 struct Judging<'a> {
-    connection: &'a Arc<Connection>,
     endpoint: &'a Endpoint,
     chain: &'a Chain,
     call: CallContext,
@@ -46,11 +45,14 @@ pub async fn judge(
         Command::Change { method, .. } => method.as_str(),
         Command::Handle { .. } => "",
     };
+    let message_id = source.message_id.as_ref().map(|id| id.id.as_str().into());
     let mut judging = Judging {
-        connection,
         endpoint: &connection.endpoint,
         chain: &chain,
-        call: connection.client.call(method, source.received_at),
+        call: CallContext {
+            message_id,
+            ..connection.client.call(method, source.received_at)
+        },
         effects: Effects::default(),
     };
     let mut items = match &source.command {
@@ -183,7 +185,8 @@ pub fn hook_failed(error: &HookError) -> Rejection {
     if let HookError::Rejected(rejection) = error {
         return rejection.clone();
     }
-    tracing::error!(%error, "a hook failed");
+    let replay = error.replay().map(tracing::field::display);
+    tracing::error!(%error, replay, "a hook failed");
     error.to_rejection()
 }
 

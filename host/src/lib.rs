@@ -23,6 +23,7 @@ pub mod id;
 pub mod judge;
 pub mod log;
 pub mod maintenance;
+pub mod nearest;
 pub mod page;
 pub mod plugin;
 pub mod plugin_config;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use super::engine::{EngineConfig, folder};
 use super::limits::PluginLimits;
-use super::reader::{Section, Wrong, nearest};
+use super::reader::{Section, Wrong};
 use super::value::{Value, quoted_list};
+use crate::nearest::nearest;
 use crate::plugin::{Grant, Isolation};
 
 /// The plugins folder and the plugins' settings.

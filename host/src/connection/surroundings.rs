@@ -1,7 +1,7 @@
 //! What hooks may ask of their connection and its endpoint.
 
 use futures_util::future::{BoxFuture, FutureExt as _};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::filter::Filter;
 use crate::id::ConnectionId;
@@ -106,6 +106,16 @@ impl Surroundings for Client {
                 .collect())
         }
         .boxed()
+    }
+
+    fn written(&self, write: &RowWrite) -> Value {
+        let table = self.endpoint.table.as_deref();
+        let shown = |row: &Row| table.map(|table| row.to_json(table)).unwrap_or_default();
+        match write {
+            RowWrite::Insert { row } => json!({ "insert": shown(row) }),
+            RowWrite::Update { row, .. } => json!({ "update": shown(row) }),
+            RowWrite::Delete { old } => json!({ "delete": shown(old) }),
+        }
     }
 }
 

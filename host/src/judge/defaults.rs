@@ -43,7 +43,7 @@ pub(super) async fn fill(
             .await
             .map_err(|error| hook_failed(&error))?;
         if let Some(text) = filled {
-            message = Object::returned(text, Hook::Defaults, generation)
+            message = Object::returned(text, Hook::Defaults, generation, &judging.call)
                 .map_err(|error| hook_failed(&error))?;
             if message.map.contains_key("user") {
                 let user = if method == Method::Post {

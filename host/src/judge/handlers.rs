@@ -35,10 +35,14 @@ pub(super) async fn handle(
     let Some(json) = answer else { return Ok(None) };
     if let Err(error) = serde_json::from_str::<&serde_json::value::RawValue>(&json) {
         let reason = format!("returned text that is not JSON: {error}");
-        return Err(failed(generation.bad_output(Hook::Handlers, reason)));
+        return Err(failed(generation.bad_output(
+            &judging.call,
+            Hook::Handlers,
+            reason,
+        )));
     }
     Ok(Some(Item::Step(Step::Push {
-        connection: judging.connection.id,
+        connection: judging.call.connection,
         json,
     })))
 }

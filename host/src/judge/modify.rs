@@ -40,13 +40,16 @@ pub(super) async fn modify(
             .await
             .map_err(failed)?;
         if let Some(text) = modified {
-            message = Object::returned(text, Hook::Modify, generation).map_err(failed)?;
+            message =
+                Object::returned(text, Hook::Modify, generation, &judging.call).map_err(failed)?;
             if message.map.get("id") != id.as_ref() {
                 // Subscribers tell rows apart by it, and so does the removal of a row
                 // that has left a filter.
-                return Err(failed(
-                    generation.bad_output(Hook::Modify, "changed the message's `id`"),
-                ));
+                return Err(failed(generation.bad_output(
+                    &judging.call,
+                    Hook::Modify,
+                    "changed the message's `id`",
+                )));
             }
         }
     }

@@ -19,7 +19,8 @@ pub(super) async fn prepare(
             .await;
         if let Some(text) = prepared.map_err(failed)? {
             let id = message.map.get("id").cloned();
-            message = Object::returned(text, Hook::Prepare, generation).map_err(failed)?;
+            message =
+                Object::returned(text, Hook::Prepare, generation, &judging.call).map_err(failed)?;
             // What the message is about is not the plugin's to change.
             message.set("_method", method.as_str().into());
             match (method, id) {

@@ -6,24 +6,32 @@
 //! future that was dropped. Effects reach the message's buffer only after an answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::Store;
 
 use super::bindings::hookcast::plugin::types as wit;
 use super::deadline::{WallReached, within};
 use super::error::HookError;
+use super::fixture::{Fixture, Given, shown_effects};
 use super::generation::Generation;
-use super::instance::Guest;
+use super::hook::Hook;
+use super::instance::{Guest, Instance};
+use super::recorder::{Mirrored, Watch};
+use super::rehearsal::Rehearsal;
 use super::state::{ActiveCall, State};
 use super::surroundings::Surroundings;
-use crate::effects::Effects;
+use super::tape::Notes;
+use crate::effects::{Effect, Effects};
 use crate::id::ConnectionId;
 
 mod input;
 mod output;
+mod trail;
 
 pub use input::{Arg, Cause, Input};
 pub use output::{Acceptance, Output, Refusal, User};
+pub use trail::Trail;
 
 /// What caused a call, the same for all hooks of one message.
 #[derive(Clone)]
@@ -41,6 +49,43 @@ pub struct CallContext {
     pub queued: bool,
     /// What host functions may ask.
     pub surroundings: Arc<dyn Surroundings>,
+    /// The message's `_msg_id`, for logs and recordings.
+    pub message_id: Option<Arc<str>>,
+    /// The last call, until its output is known to be usable.
+    pub trail: Trail,
+    /// The calls are a trial's.
+    pub rehearsal: Option<Arc<Rehearsal>>,
+}
+
+impl CallContext {
+    /// A call by an anonymous connection, received at 0.
+    pub fn new(
+        connection: ConnectionId,
+        method: &'static str,
+        endpoint: Arc<str>,
+        surroundings: Arc<dyn Surroundings>,
+    ) -> Self {
+        Self {
+            connection,
+            user: None,
+            method,
+            endpoint,
+            received_at: 0,
+            queued: false,
+            surroundings,
+            message_id: None,
+            trail: Trail::default(),
+            rehearsal: None,
+        }
+    }
+
+    /// The message in words, or its connection where it has no id.
+    fn cause(&self) -> Arc<str> {
+        match &self.message_id {
+            Some(id) => format!("message `{}`", super::log::printable(id)).into(),
+            None => format!("connection {}", self.connection).into(),
+        }
+    }
 }
 
 /// Hooks, each as in `wit/hooks.wit`. A hook that is not active changes nothing: it
@@ -152,7 +197,9 @@ impl Generation {
         input: Input,
         effects: &mut Effects,
     ) -> Result<Option<String>, HookError> {
-        Ok(match self.run(cx, &input, effects).await? {
+        let output = self.run(cx, &input, effects).await?;
+        cx.trail.input(input);
+        Ok(match output {
             Output::Message(message) => message,
             _ => None,
         })
@@ -175,7 +222,7 @@ impl Generation {
         }
     }
 
-    /// Calls a guest and counts how it went.
+    /// Calls a guest and tells whoever wants to know how it went.
     async fn call(
         &self,
         cx: &CallContext,
@@ -183,9 +230,41 @@ impl Generation {
         effects: &mut Effects,
     ) -> Result<Output, HookError> {
         let hook = input.hook();
-        let limits = &self.pool.settings().limits;
+        let before = effects.0.len();
         let mut lease = self.pool.lend(hook, &cx.endpoint).await?;
-        let instance = &mut lease.instance;
+        let script = cx.rehearsal.as_ref().map(|rehearsal| rehearsal.script());
+        let served = self.serve(&mut lease.instance, cx, input, effects, script);
+        let (mut outcome, took) = served.await;
+        match &cx.rehearsal {
+            Some(rehearsal) => rehearsal.note(self.number, hook, took),
+            None => {
+                self.count(hook, took, &outcome);
+                if let Some(watch) = &self.watch {
+                    let given = lease.instance.given();
+                    let added = effects.0.get(before..).unwrap_or_default();
+                    self.tell(watch, cx, input, given, &mut outcome, took, added);
+                }
+            }
+        }
+        if outcome.is_ok() {
+            lease.give_back();
+        }
+        outcome
+    }
+
+    /// Calls a guest on an instance, which must not be used again after an error. Says
+    /// how long it took. Nobody is told; a rejection is an output.
+    pub(super) async fn serve(
+        &self,
+        instance: &mut Instance,
+        cx: &CallContext,
+        input: &Input,
+        effects: &mut Effects,
+        script: Option<Notes>,
+    ) -> (Result<Output, HookError>, Duration) {
+        let hook = input.hook();
+        let limits = &self.pool.settings().limits;
+        instance.served += 1;
         let store = &mut instance.store;
         store.set_epoch_deadline(1);
         let state = store.data_mut();
@@ -195,6 +274,7 @@ impl Generation {
             surroundings,
             effects.0.len(),
         ));
+        state.tape.begin(script);
         let clock = Arc::clone(&state.clock);
         let connection = cx.connection.to_string();
         let call = wit::Call {
@@ -214,14 +294,11 @@ impl Generation {
         let error = match answer {
             Ok(Ok(output)) => match output.problem(limits.output) {
                 None => {
-                    let said_no = output.says_no();
-                    if !said_no {
+                    if !output.says_no() {
                         effects.0.append(&mut state.effects);
                     }
                     state.effects.clear();
-                    lease.give_back();
-                    self.statistics.returned(hook, took, said_no);
-                    return Ok(output);
+                    return (Ok(output), took);
                 }
                 Some(problem) => HookError::BadOutput {
                     place: Box::new(self.pool.place(hook)),
@@ -236,10 +313,100 @@ impl Generation {
             ),
             Err(WallReached) => self.pool.wall_reached(hook),
         };
-        if let Some(kind) = error.kind() {
-            self.statistics.failed(hook, took, kind);
+        (Err(error.by(cx.cause())), took)
+    }
+
+    fn count(&self, hook: Hook, took: Duration, outcome: &Result<Output, HookError>) {
+        match outcome {
+            Ok(output) => self.statistics.returned(hook, took, output.says_no()),
+            Err(error) => {
+                if let Some(kind) = error.kind() {
+                    self.statistics.failed(hook, took, kind);
+                }
+            }
         }
-        Err(error)
+    }
+
+    /// Has a call recorded, if it failed or somebody asked for it.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all there is to know of one call"
+    )]
+    fn tell(
+        &self,
+        watch: &Watch,
+        cx: &CallContext,
+        input: &Input,
+        given: Given,
+        outcome: &mut Result<Output, HookError>,
+        took: Duration,
+        effects: &[Effect],
+    ) {
+        if watch.is_active() {
+            let effects = shown_effects(effects, cx.connection, &*cx.surroundings);
+            if watch.takes(&cx.endpoint) {
+                let (given, effects) = (given.clone(), effects.clone());
+                let effects = outcome.is_ok().then_some(effects);
+                let fixture = Fixture::of(self, cx, input.clone(), given, outcome, effects);
+                watch.recorded(fixture);
+            }
+            if let Some(shadow) = watch.shadow() {
+                shadow.take(|| Mirrored {
+                    cx: cx.clone(),
+                    input: input.clone(),
+                    given: given.clone(),
+                    outcome: outcome.clone(),
+                    effects,
+                    took,
+                });
+            }
+        }
+        match outcome {
+            Ok(_) => cx.trail.output(given),
+            Err(error) => {
+                let recorded = self.keep_failure(watch, cx, input.clone(), given, error);
+                error.recorded(recorded);
+            }
+        }
+    }
+
+    fn keep_failure(
+        &self,
+        watch: &Watch,
+        cx: &CallContext,
+        input: Input,
+        given: Given,
+        error: &HookError,
+    ) -> Option<Arc<str>> {
+        if !watch.failures.is_open() {
+            return None;
+        }
+        let outcome = Err(error.clone());
+        watch.failed(Fixture::of(self, cx, input, given, &outcome, None))
+    }
+
+    /// The error for output of a hook that turned out unusable after it had returned,
+    /// such as text that is no JSON object. Counted and kept as the plugin's failure.
+    pub fn bad_output(
+        &self,
+        cx: &CallContext,
+        hook: Hook,
+        problem: impl Into<String>,
+    ) -> HookError {
+        let mut error = HookError::BadOutput {
+            place: Box::new(self.pool.place(hook)),
+            problem: problem.into(),
+        }
+        .by(cx.cause());
+        if cx.rehearsal.is_some() {
+            return error;
+        }
+        self.statistics.unusable(hook);
+        if let (Some(watch), Some((input, given))) = (&self.watch, cx.trail.take()) {
+            let recorded = self.keep_failure(watch, cx, input, given, &error);
+            error.recorded(recorded);
+        }
+        error
     }
 }
 

@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::error::HookError;
 use super::hook::Hook;
 use super::load::LoadReport;
 use super::pool::Pool;
+use super::recorder::Watch;
 use super::settings::PluginSettings;
 use super::statistics::{HookFigures, Statistics};
 
@@ -31,6 +31,8 @@ pub struct Generation {
     pub(super) report: LoadReport,
     pub(super) pool: Pool,
     pub(super) statistics: Arc<Statistics>,
+    /// Who wants to know of its calls; none where nothing is recorded.
+    pub(super) watch: Option<Arc<Watch>>,
 }
 
 /// A message type that the plugin answers.
@@ -97,21 +99,31 @@ impl Generation {
         &self.report
     }
 
+    /// The same generation with instances of its own: what a trial does to them is not
+    /// felt by those that serve.
+    pub fn twin(&self) -> Self {
+        Self {
+            name: Arc::clone(&self.name),
+            version: Arc::clone(&self.version),
+            number: self.number,
+            digest: Arc::clone(&self.digest),
+            size: self.size,
+            hooks: self.hooks.clone(),
+            handlers: self.handlers.clone(),
+            imports: self.imports.clone(),
+            loaded_at: self.loaded_at,
+            report: self.report.clone(),
+            pool: self.pool.twin(),
+            statistics: Arc::clone(&self.statistics),
+            watch: None,
+        }
+    }
+
     /// What its hooks did so far, `describe` included.
     pub fn figures(&self) -> Vec<HookFigures> {
         let mut hooks = vec![Hook::Describe];
         hooks.extend(&self.hooks);
         self.statistics.figures(&hooks)
-    }
-
-    /// The error for output of a hook that turned out unusable after it had returned,
-    /// such as text that is no JSON object. Counted as the plugin's failure.
-    pub fn bad_output(&self, hook: Hook, problem: impl Into<String>) -> HookError {
-        self.statistics.unusable(hook);
-        HookError::BadOutput {
-            place: Box::new(self.pool.place(hook)),
-            problem: problem.into(),
-        }
     }
 }
 

@@ -23,6 +23,7 @@ use super::statistics::Statistics;
 use super::{imports, inspect};
 
 mod description;
+mod self_test;
 
 /// What loading does, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -50,13 +51,19 @@ pub enum Step {
     Instantiate,
     /// What it says agrees with what it exports.
     Describe,
+    /// The fixtures it exports run as they should.
+    #[serde(rename = "self-test")]
+    SelfTest,
     /// The file is written to the plugins folder.
     Write,
 }
 
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = format!("{self:?}").to_lowercase();
+        let name = match self {
+            Self::SelfTest => "self-test".to_owned(),
+            step => format!("{step:?}").to_lowercase(),
+        };
         f.write_str(&name)
     }
 }
@@ -164,7 +171,7 @@ pub async fn load(
     steps.report.cached = cached;
     let linked = imports::linker(engine.wasmtime(), &settings).and_then(|linker| {
         let pre = linker.instantiate_pre(&component)?;
-        let exports = Exports::find(&pre, &exported)?;
+        let exports = Exports::find(&pre, &exported, inspect::exports_self_test(&outside))?;
         Ok((pre, exports))
     });
     let (pre, exports) = steps.end(Step::Link, linked.map_err(mismatch))?;
@@ -191,7 +198,7 @@ pub async fn load(
     // The first call finds an instance.
     pool.keep(instance);
 
-    Ok(Generation {
+    let mut generation = Generation {
         name: plugin,
         version,
         number,
@@ -201,10 +208,15 @@ pub async fn load(
         handlers: described.handlers,
         imports: outside.imports,
         loaded_at: OffsetDateTime::now_utc(),
-        report: steps.report,
+        report: LoadReport::default(),
         pool,
         statistics,
-    })
+        watch: None,
+    };
+    let tested = self_test::run(&generation).await;
+    steps.end(Step::SelfTest, tested)?;
+    generation.report = steps.report;
+    Ok(generation)
 }
 
 fn check_settings(settings: &PluginSettings) -> Result<(), String> {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use metrics::Counter;
 use parking_lot::Mutex;
 
+use super::generation::Generation;
 use super::settings::Limits;
 
 mod capture;
@@ -42,7 +43,12 @@ pub struct PluginLog {
     rate: u32,
     second: Mutex<Second>,
     dropped_total: Counter,
+    /// Lines of a fixture's run, which are kept and not written.
+    kept: Option<Mutex<Vec<String>>>,
 }
+
+/// Most lines that are kept of one run.
+const KEPT: usize = 1_000;
 
 /// The second that lines are counted in.
 struct Second {
@@ -66,7 +72,27 @@ impl PluginLog {
                 dropped: 0,
             }),
             dropped_total: metrics::counter!("hookcast_plugin_log_dropped_total", "plugin" => labelled),
+            kept: None,
         }
+    }
+
+    /// A log of the same generation that keeps its lines and writes none.
+    pub fn keeping(generation: &Generation) -> Self {
+        let limits = &generation.settings().limits;
+        let log = Self::new(Arc::clone(generation.name()), generation.number(), limits);
+        log.set_version(Arc::clone(generation.version()));
+        Self {
+            kept: Some(Mutex::default()),
+            ..log
+        }
+    }
+
+    /// The lines that were kept.
+    pub fn kept(&self) -> Vec<String> {
+        self.kept
+            .as_ref()
+            .map(|kept| kept.lock().clone())
+            .unwrap_or_default()
     }
 
     /// The plugin's own version, from `describe` on.
@@ -111,6 +137,14 @@ impl PluginLog {
     }
 
     fn emit(&self, level: Level, context: &str, message: &str) {
+        if let Some(kept) = &self.kept {
+            let mut kept = kept.lock();
+            if kept.len() < KEPT {
+                let level = format!("{level:?}").to_lowercase();
+                kept.push(format!("{level} {context}: {message}"));
+            }
+            return;
+        }
         // tracing wants its levels as constants, hence the macro.
         macro_rules! emit {
             ($level:ident) => {

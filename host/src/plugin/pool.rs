@@ -19,6 +19,7 @@ use super::permits::Permits;
 use super::settings::{Isolation, PluginSettings};
 use super::state::{State, tick};
 use super::statistics::Statistics;
+use super::tape::{Notes, Tape};
 
 /// How long a call waits for one of its generation's instances before the sender is told
 /// that the server is busy.
@@ -40,6 +41,14 @@ pub struct Pool {
     /// Instances that wait for a call. Last in, first out: the last one is in the caches.
     /// A plain mutex, never held across an await.
     idle: Mutex<Vec<Instance>>,
+}
+
+/// What an instance is made under.
+pub struct Conditions {
+    pub settings: Arc<PluginSettings>,
+    pub log: Arc<PluginLog>,
+    /// What its making is given; none for the real time and new random numbers.
+    pub script: Option<Notes>,
 }
 
 /// An instance lent to one call. Dropped, it takes the instance with it: that is what
@@ -70,6 +79,23 @@ impl Pool {
             log,
             statistics,
         }
+    }
+
+    /// A pool of the same kind of instances that has none yet.
+    pub fn twin(&self) -> Self {
+        Self::new(
+            self.engine.clone(),
+            self.pre.clone(),
+            self.exports.clone(),
+            Arc::clone(&self.settings),
+            Arc::clone(&self.log),
+            Arc::clone(&self.statistics),
+        )
+    }
+
+    /// Whether its instances export fixtures.
+    pub fn has_self_test(&self) -> bool {
+        self.exports.has_self_test()
     }
 
     pub fn settings(&self) -> &PluginSettings {
@@ -119,8 +145,26 @@ impl Pool {
         }
     }
 
+    /// What the pool's own instances are made under.
+    pub fn conditions(&self) -> Conditions {
+        Conditions {
+            settings: Arc::clone(&self.settings),
+            log: Arc::clone(&self.log),
+            script: None,
+        }
+    }
+
     /// Makes an instance and asks it what it is. `hook` is what it is made for.
     pub async fn make(&self, hook: Hook) -> Result<(Instance, Description), HookError> {
+        self.make_under(hook, self.conditions()).await
+    }
+
+    /// The same under other conditions. Such an instance is not for the pool.
+    pub async fn make_under(
+        &self,
+        hook: Hook,
+        conditions: Conditions,
+    ) -> Result<(Instance, Description), HookError> {
         let limits = &self.settings.limits;
         let slots = self.engine.slots(self.memories);
         let slots = tokio::time::timeout(limits.wall, slots)
@@ -139,10 +183,12 @@ impl Pool {
         })?;
 
         let clock = Arc::new(RunClock::new(self.engine.pulse(), self.engine.turns()));
+        let tape = Tape::new(conditions.script);
         let state = State::new(
-            Arc::clone(&self.settings),
-            Arc::clone(&self.log),
+            conditions.settings,
+            conditions.log,
             Arc::clone(&clock),
+            tape.clone(),
         );
         let mut store = Store::new(self.engine.wasmtime(), state);
         store.limiter(|state| &mut state.usage);
@@ -161,7 +207,8 @@ impl Pool {
                 store.data().captured.flush();
                 self.statistics
                     .returned(Hook::Describe, clock.took(), false);
-                return Ok((Instance::new(store, guest, slots), description));
+                let instance = Instance::new(store, guest, tape.take(), slots);
+                return Ok((instance, description));
             }
             Ok(Err(error)) => {
                 store.data().captured.flush();
@@ -201,6 +248,8 @@ impl Pool {
             version: self.log.version(),
             generation: self.log.generation(),
             hook,
+            cause: None,
+            recorded: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::grant::Grant;
 use super::log::{Captured, PluginLog};
 use super::settings::{Limits, PluginSettings};
 use super::surroundings::{HostError, Surroundings};
+use super::tape::Tape;
 use crate::effects::{Effect, Effects};
 use crate::id::ConnectionId;
 
@@ -32,6 +33,8 @@ pub struct State {
     pub effects: Vec<Effect>,
     /// What the guest writes to stdout and stderr.
     pub captured: Captured,
+    /// The guest's clocks and random numbers, and what host functions answered.
+    pub tape: Tape,
     pub usage: Usage,
     wasi: WasiCtx,
     resources: ResourceTable,
@@ -65,15 +68,21 @@ impl ActiveCall {
 }
 
 impl State {
-    pub fn new(settings: Arc<PluginSettings>, log: Arc<PluginLog>, clock: Arc<RunClock>) -> Self {
+    pub fn new(
+        settings: Arc<PluginSettings>,
+        log: Arc<PluginLog>,
+        clock: Arc<RunClock>,
+        tape: Tape,
+    ) -> Self {
         let captured = Captured::new(Arc::clone(&log));
         // No environment, arguments, folders, stdin or network: nothing is reachable
         // through WASI but clocks and random numbers.
-        let wasi = WasiCtx::builder()
-            .stdout(captured.stdout())
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(captured.stdout())
             .stderr(captured.stderr())
-            .max_random_size(64 << 10)
-            .build();
+            .max_random_size(64 << 10);
+        tape.give(&mut wasi);
+        let wasi = wasi.build();
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES);
         let usage = Usage::new(&settings.limits);
@@ -84,6 +93,7 @@ impl State {
             call: None,
             effects: Vec::new(),
             captured,
+            tape,
             usage,
             wasi,
             resources,

@@ -51,6 +51,9 @@ pub trait Surroundings: Send + Sync {
         filter: Vec<(String, Vec<String>)>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<String>, HostError>>;
+    /// A write as fixtures show it: `{"insert": ROW}`, `{"update": ROW}` or
+    /// `{"delete": ROW}`.
+    fn written(&self, write: &RowWrite) -> Value;
 }
 
 /// A host function refused; the guest gets it as the WIT record `error`.
@@ -63,6 +66,9 @@ pub struct HostError {
 }
 
 impl HostError {
+    /// Every code.
+    pub const CODES: &[&str] = &["invalid", "denied", "limit", "not_found", "unavailable"];
+
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,

@@ -3,6 +3,7 @@
 
 mod calls;
 mod effects;
+mod fixtures;
 mod hostile;
 mod loading;
 mod reload;
