@@ -14,6 +14,7 @@
 mod support;
 
 mod admin_listener;
+mod chat_in_each_language;
 mod config_reload;
 mod conflicts;
 mod crash;
@@ -32,12 +33,18 @@ mod hooks_effects;
 mod hostile;
 mod message_ids;
 mod messaging;
+mod plugin_logs;
 mod plugins_admin;
 mod plugins_refused;
+mod publish;
+mod python_plugin;
 mod reload_under_load;
 mod resume;
 mod retention;
 mod rows;
+#[cfg(javascript_runtime)]
+mod scripts;
+mod scripts_without_runtime;
 mod shutdown;
 mod slow_consumer;
 mod storage_trouble;

@@ -60,6 +60,17 @@ pub fn broadcast(message: impl Serialize, sender: Sender) -> Result<(), HostErro
     Ok(messaging::broadcast(&text(message)?, exclude)?)
 }
 
+/// Posts a message into an endpoint, as if the user of this call had sent it there.
+/// `method` is `POST`, `PUT` or `DELETE`; `message` is an object. The plugins there judge
+/// it after this call's own message and it is written with it: if one of the two is
+/// rejected, both are. Another endpoint than this one needs the grant `publish:ENDPOINT`.
+///
+/// # Errors
+/// See the [module](self).
+pub fn publish(endpoint: &str, method: &str, message: impl Serialize) -> Result<(), HostError> {
+    Ok(messaging::publish(endpoint, method, &text(message)?)?)
+}
+
 /// Closes a connection of this endpoint after what is buffered for it. `code` is 1000
 /// or 3000 to 4999, `reason` at most 123 bytes.
 ///

@@ -6,6 +6,7 @@
 mod connections;
 mod endpoints;
 mod error;
+mod plugin_logs;
 mod plugins;
 mod token;
 
@@ -52,6 +53,7 @@ fn router(app: Arc<App>) -> Router {
             get(plugins::show).put(plugins::put).delete(plugins::delete),
         )
         .route("/api/plugins/{name}/reload", post(plugins::reload))
+        .route("/api/plugins/{name}/logs", get(plugin_logs::show))
         .route("/api/reload", post(reload_config))
         .route("/api/endpoints", get(endpoints::list))
         .route("/api/connections", get(connections::list))

@@ -17,6 +17,7 @@ use crate::clock::now_micros;
 use crate::config::{Config, Durability, EndpointConfig, StorageUrl};
 use crate::deliver::{Encoder, Groups, Hub, HubSender};
 use crate::dialect::gramex::Gramex;
+use crate::directory::Directory;
 use crate::endpoint::{ADMISSION, Chain, Endpoint};
 use crate::log::EndpointLog;
 use crate::log::appender;
@@ -34,6 +35,7 @@ use crate::storage::sqlite::schema;
 pub struct App {
     config: ArcSwap<Config>,
     routes: ArcSwap<Routes>,
+    directory: Arc<Directory>,
     pub plugins: Arc<Plugins>,
     pub database: Database,
     writers: Writers,
@@ -72,6 +74,7 @@ impl App {
         let app = Self {
             slots: Arc::new(Semaphore::new(config.server.max_connections)),
             routes: ArcSwap::from_pointee(Routes::default()),
+            directory: Arc::default(),
             config: ArcSwap::from_pointee(config.clone()),
             plugins,
             database,
@@ -92,7 +95,7 @@ impl App {
                 app.open_endpoint(name, settings, chain).await?,
             );
         }
-        app.routes.store(Arc::new(Routes::new(endpoints, &config)?));
+        app.take(Routes::new(endpoints, &config)?);
         Ok(app)
     }
 
@@ -118,6 +121,11 @@ impl App {
             self.slots.forget_permits(old - new);
         }
         self.config.store(Arc::new(config));
+        self.take(routes);
+    }
+
+    fn take(&self, routes: Routes) {
+        self.directory.replace(&routes.by_name);
         self.routes.store(Arc::new(routes));
     }
 
@@ -189,6 +197,7 @@ impl App {
                 storage,
             },
             log,
+            directory: self.directory.clone(),
             encoder,
             groups,
             sequencer: if ephemeral {

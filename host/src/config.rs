@@ -15,6 +15,7 @@ mod errors;
 mod limits;
 mod path;
 mod plugins;
+mod queue;
 mod reader;
 mod restart;
 mod retention;
@@ -30,12 +31,15 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use crate::plugin::{Grant, files_of};
+
 pub use admin::{AdminConfig, Secret};
 pub use endpoint::{Dialect, Durability, EndpointConfig, History};
 pub use engine::EngineConfig;
 pub use errors::{ConfigError, ConfigErrors, Place};
 pub use limits::PluginLimits;
 pub use plugins::{PluginConfig, PluginsConfig, is_plugin_name};
+pub use queue::QueueConfig;
 pub use retention::Retention;
 pub use server::ServerConfig;
 pub use storage::{StorageConfig, StorageUrl};
@@ -121,13 +125,32 @@ impl Config {
 
     /// What is no error but hardly meant, as `file:line:column: what; remedy`.
     pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings_of_plugins();
+        for (name, plugin) in &self.plugins.by_name {
+            for grant in &plugin.grants {
+                if let Grant::Publish(endpoint) = grant
+                    && !self.endpoints.contains_key(endpoint)
+                {
+                    warnings.push(format!(
+                        "{}: `publish:{endpoint}` is granted, but there is no such endpoint; \
+                         check the name, or remove the grant",
+                        self.place(&format!("plugins.{name}.grants")),
+                    ));
+                }
+            }
+        }
+        warnings
+    }
+
+    fn warnings_of_plugins(&self) -> Vec<String> {
         let unread = self.plugins.by_name.keys();
-        let unread = unread.filter(|name| !self.plugins.file(name).is_file());
+        let unread = unread.filter(|name| files_of(&self.plugins.dir, name).is_empty());
         let warning = |name: &String| {
             let key = format!("plugins.{name}");
-            let file = self.plugins.file(name);
+            let file = self.plugins.dir.join(format!("{name}.wasm"));
             format!(
-                "{}: `{key}` has settings, but there is no {}; check the name, or add the plugin",
+                "{}: `{key}` has settings, but there is no {} (or {name}.js); check the name, or \
+                 add the plugin",
                 self.place(&key),
                 file.display()
             )

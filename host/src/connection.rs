@@ -49,6 +49,7 @@ pub struct Client {
     pub metadata: Option<String>,
 }
 
+#[derive(Clone)]
 pub struct User {
     pub id: Arc<str>,
     /// A JSON object with at least `id`, as text.
@@ -56,6 +57,22 @@ pub struct User {
 }
 
 impl Client {
+    /// The same user at another endpoint, without what belongs to the connection: what a
+    /// message that a plugin publishes there is judged with.
+    pub fn visiting(&self, endpoint: Arc<Endpoint>) -> Self {
+        Self {
+            id: self.id,
+            endpoint,
+            args: RwLock::default(),
+            address: self.address,
+            user: self.user.clone(),
+            name: self.name.clone(),
+            path_parameters: Vec::new(),
+            headers: Vec::new(),
+            metadata: None,
+        }
+    }
+
     /// The context of a hook call caused by this client.
     pub fn call(self: &Arc<Self>, method: &'static str, received_at: u64) -> CallContext {
         CallContext {

@@ -4,7 +4,10 @@
 //! Hooks fill a buffer; nothing of it is visible before all hooks of the message have
 //! returned ok and its transaction is committed (promise P3).
 
+use serde_json::{Map, Value};
+
 use crate::id::ConnectionId;
+use crate::log::Method;
 use crate::row::RowWrite;
 
 /// One buffered effect, in the order the hooks asked for them.
@@ -40,6 +43,17 @@ pub enum Effect {
     Group(GroupChange),
     /// A row written by the plugin; subscribers see it like any other.
     Write(RowWrite),
+    /// A message into an endpoint, judged by the plugins there.
+    Publish(Publication),
+}
+
+/// A message that a plugin publishes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Publication {
+    /// Name of the endpoint.
+    pub endpoint: String,
+    pub method: Method,
+    pub message: Map<String, Value>,
 }
 
 /// A connection joins or leaves a group of its endpoint.

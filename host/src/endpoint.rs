@@ -14,6 +14,7 @@ use crate::connection::Connection;
 use crate::deliver::subscribe::visible;
 use crate::deliver::{Encoder, Groups};
 use crate::dialect::Dialect;
+use crate::directory::Directory;
 use crate::id::ConnectionId;
 use crate::log::EndpointLog;
 use crate::log::sequencer::SequencerHandle;
@@ -34,6 +35,8 @@ pub struct Endpoint {
     pub table: Option<Arc<Table>>,
     pub log: Arc<EndpointLog>,
     pub reader: LogReader,
+    /// The other endpoints, for what plugins publish.
+    pub directory: Arc<Directory>,
     pub encoder: Arc<Encoder>,
     pub groups: Arc<Groups>,
     pub sequencer: SequencerHandle,

@@ -10,6 +10,7 @@ mod handlers;
 mod modify;
 mod object;
 mod prepare;
+pub mod publish;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::deliver::Step;
 use crate::effects::{Effect, Effects};
 use crate::endpoint::{Chain, Endpoint};
 use crate::log::submission::{Command, Draft, Item, Source};
-use crate::log::{Audience, Lane, Method, Submission};
+use crate::log::{Audience, Lane, Method, Part, Submission};
 use crate::plugin::{CallContext, HookError};
 use crate::rejection::{Rejection, code};
 use crate::row::{RowWrite, Table};
@@ -55,7 +56,7 @@ pub async fn judge(
         },
         effects: Effects::default(),
     };
-    let mut items = match &source.command {
+    let items: Vec<_> = match &source.command {
         Command::Change { method, message } => {
             let draft = judging.change(*method, message.clone()).await?;
             vec![Item::Event(draft)]
@@ -68,9 +69,40 @@ pub async fn judge(
             answer.into_iter().collect()
         }
     };
-    items.extend(effect_items(&connection.endpoint, judging.effects));
-    let lane = connection.lane.clone();
-    Ok(submission(connection, source, items, &chain, (lane, epoch)))
+    let effects = judging.effects;
+    let (own, published) = parts(connection, &chain, source.received_at, items, effects).await?;
+    Ok(Submission {
+        own,
+        published,
+        lane: connection.lane.clone(),
+        epoch,
+        source,
+    })
+}
+
+/// What a message brings to its own endpoint, and to those that plugins publish into.
+async fn parts(
+    connection: &Arc<Connection>,
+    chain: &Chain,
+    received_at: u64,
+    mut items: Vec<Item>,
+    effects: Effects,
+) -> Result<(Part, Vec<Part>), Rejection> {
+    let endpoint = &connection.endpoint;
+    let mut waiting = publish::Waiting::new();
+    items.extend(effect_items(endpoint, effects, 0, &mut waiting));
+    let published = if waiting.is_empty() {
+        Vec::new()
+    } else {
+        Box::pin(publish::judge(connection, received_at, waiting, &mut items)).await?
+    };
+    let own = Part {
+        log: endpoint.log.clone(),
+        table: endpoint.table.clone(),
+        items,
+        judged_by: chain.judged_by.clone(),
+    };
+    Ok((own, published))
 }
 
 impl Judging<'_> {
@@ -172,10 +204,23 @@ pub async fn submit_effects(connection: &Arc<Connection>, chain: &Chain, effects
         // It can't be judged anew: there is no message.
         attempts: u32::MAX - 1,
     };
-    let items = effect_items(&connection.endpoint, effects);
-    // A lane of its own: no message that comes back may take it along.
-    let lane = (Arc::new(Lane::new(1)), 0);
-    let submission = submission(connection, source, items, chain, lane);
+    let parts = parts(connection, chain, source.received_at, Vec::new(), effects);
+    let (own, published) = match parts.await {
+        Ok(parts) => parts,
+        Err(rejection) => {
+            let what = &rejection.message;
+            tracing::warn!("what a hook wanted done was rejected, and nothing of it is: {what}");
+            return;
+        }
+    };
+    let submission = Submission {
+        own,
+        published,
+        // A lane of its own: no message that comes back may take it along.
+        lane: Arc::new(Lane::new(1)),
+        epoch: 0,
+        source,
+    };
     connection.endpoint.submit(submission).await;
 }
 
@@ -190,33 +235,25 @@ pub fn hook_failed(error: &HookError) -> Rejection {
     error.to_rejection()
 }
 
-fn submission(
-    connection: &Arc<Connection>,
-    source: Source,
-    items: Vec<Item>,
-    chain: &Chain,
-    (lane, epoch): (Arc<Lane>, u32),
-) -> Submission {
-    Submission {
-        log: connection.endpoint.log.clone(),
-        table: connection.endpoint.table.clone(),
-        lane,
-        epoch,
-        source,
-        items,
-        judged_by: chain.judged_by.clone(),
+/// The effects of hooks at one endpoint, in order. What is published waits to be judged;
+/// `depth` is that of the message whose hooks these were.
+fn effect_items(
+    endpoint: &Endpoint,
+    effects: Effects,
+    depth: u8,
+    waiting: &mut publish::Waiting,
+) -> Vec<Item> {
+    let mut items = Vec::with_capacity(effects.0.len());
+    for effect in effects.0 {
+        match effect {
+            Effect::Publish(publication) => waiting.push_back((publication, depth + 1)),
+            effect => items.extend(effect_item(endpoint, effect)),
+        }
     }
+    items
 }
 
-fn effect_items(endpoint: &Endpoint, effects: Effects) -> Vec<Item> {
-    effects
-        .0
-        .into_iter()
-        .map(|effect| effect_item(endpoint, effect))
-        .collect()
-}
-
-fn effect_item(endpoint: &Endpoint, effect: Effect) -> Item {
+fn effect_item(endpoint: &Endpoint, effect: Effect) -> Option<Item> {
     let send = |audience, sent, exclude_origin| {
         Item::Event(Draft {
             method: None,
@@ -226,7 +263,8 @@ fn effect_item(endpoint: &Endpoint, effect: Effect) -> Item {
             sent,
         })
     };
-    match effect {
+    Some(match effect {
+        Effect::Publish(_) => return None,
         Effect::ToConnection { connection, json } => Item::Step(Step::Push { connection, json }),
         Effect::ToUser { user, json } => send(Audience::User(user.into()), json, false),
         Effect::ToGroup {
@@ -249,7 +287,7 @@ fn effect_item(endpoint: &Endpoint, effect: Effect) -> Item {
         }),
         Effect::Group(change) => Item::Step(Step::Group(change)),
         Effect::Write(change) => written(endpoint, change),
-    }
+    })
 }
 
 /// A row written by a plugin, told to subscribers as any other.

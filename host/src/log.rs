@@ -25,4 +25,4 @@ pub use lane::Lane;
 pub use position::{Incarnation, Position};
 pub use reader::LogReader;
 pub use ring::Ring;
-pub use submission::{Draft, Source, Submission};
+pub use submission::{Draft, Part, Source, Submission};

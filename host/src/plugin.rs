@@ -28,7 +28,9 @@ mod pool;
 mod recorder;
 mod registry;
 mod rehearsal;
+mod script;
 mod settings;
+mod source;
 mod state;
 mod statistics;
 mod surroundings;
@@ -45,12 +47,14 @@ pub use generation::{Generation, Handler};
 pub use grant::Grant;
 pub use hook::Hook;
 pub use load::{LoadError, LoadReport, Step};
+pub use log::{LogBook, LogLine};
 pub use recorder::{Mirrored, RECORDINGS, Recorder, Shadow, Shelf, Watch};
 pub use registry::{
     Candidate, Changes, Failure, GenerationInfo, PluginHandle, PluginInfo, Plugins, RegistryError,
 };
 pub use rehearsal::Rehearsal;
 pub use settings::{Isolation, Limits, PluginSettings};
+pub use source::{ONE_FILE, file_of, files_of, plugin_of};
 pub use statistics::HookFigures;
 pub use surroundings::{HostError, Surroundings};
 

@@ -44,6 +44,8 @@ pub mod code {
     pub const CONFLICT: &str = "conflict";
     /// The `_msg_id` was used for another message within the last 24 hours.
     pub const MSG_ID_REUSED: &str = "msg_id_reused";
+    /// The endpoint's plugin is away, and no more messages may wait for it.
+    pub const QUEUE_FULL: &str = "queue_full";
     /// The server can't write now (disk full, database locked, shutting down).
     pub const UNAVAILABLE: &str = "unavailable";
     /// A bug in the host. The log has more.
@@ -127,6 +129,11 @@ pub mod code {
             MSG_ID_REUSED,
             "The `_msg_id` was used for another message within the last 24 hours.",
             "Give every message its own `_msg_id`; repeat it only with the same message.",
+        ),
+        (
+            QUEUE_FULL,
+            "A plugin of the endpoint is away, and no more messages may wait for it.",
+            "Send it again later, with the same `_msg_id`.",
         ),
         (
             UNAVAILABLE,

@@ -4,19 +4,29 @@ use std::path::PathBuf;
 
 /// The built component of a guest package, such as `versioned-a`.
 pub fn file(package: &str) -> PathBuf {
-    let folder = std::env::var_os("HOOKCAST_GUESTS").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| {
-        panic!(
-            "HOOKCAST_GUESTS is not set: run `cargo xtask test`, which builds the plugins for tests"
-        )
-    });
-    let file = folder.join(format!("{}.wasm", package.replace('-', "_")));
+    let file = path(package);
     assert!(
         file.is_file(),
         "{} is missing: run `cargo xtask test`",
         file.display()
     );
     file
+}
+
+/// Why a guest in Python is not there, as not every machine can build it.
+pub fn missing(package: &str) -> Option<String> {
+    let lacks = "needs a plugin built with Python: `cargo xtask guests` says what is missing";
+    (!path(package).is_file()).then(|| lacks.to_owned())
+}
+
+fn path(package: &str) -> PathBuf {
+    let folder = std::env::var_os("HOOKCAST_GUESTS").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| {
+        panic!(
+            "HOOKCAST_GUESTS is not set: run `cargo xtask test`, which builds the plugins for tests"
+        )
+    });
+    folder.join(format!("{}.wasm", package.replace('-', "_")))
 }
 
 /// Its bytes.

@@ -23,7 +23,10 @@ static NEXT_PORT: AtomicU16 = AtomicU16::new(10_000);
 pub struct Setup {
     endpoints: String,
     server_keys: String,
+    /// Names in the plugins folder, and what is copied there.
     plugins: Vec<(String, PathBuf)>,
+    /// Names in the plugins folder, and what is written there.
+    scripts: Vec<(String, String)>,
     /// Program and arguments that the server's command line is appended to.
     wrapper: Vec<String>,
 }
@@ -45,7 +48,20 @@ impl Setup {
 
     pub fn guest_as(mut self, package: &str, plugin: &str) -> Self {
         self.plugins
-            .push((plugin.to_owned(), guests::file(package)));
+            .push((format!("{plugin}.wasm"), guests::file(package)));
+        self
+    }
+
+    /// A file of the repository's `plugins/`, under this name in the plugins folder.
+    pub fn sample(mut self, path: &str, file: &str) -> Self {
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
+        self.plugins.push((file.to_owned(), samples.join(path)));
+        self
+    }
+
+    /// A script, under this name in the plugins folder.
+    pub fn script(mut self, file: &str, source: &str) -> Self {
+        self.scripts.push((file.to_owned(), source.to_owned()));
         self
     }
 
@@ -72,7 +88,10 @@ impl Setup {
         let plugins = folder.path().join("plugins");
         std::fs::create_dir(&plugins).expect("the plugins folder");
         for (name, file) in &self.plugins {
-            std::fs::copy(file, plugins.join(format!("{name}.wasm"))).expect("a copied guest");
+            std::fs::copy(file, plugins.join(name)).expect("a copied plugin");
+        }
+        for (name, source) in &self.scripts {
+            std::fs::write(plugins.join(name), source).expect("a script");
         }
         let [_, a, b, c] = std::process::id().to_be_bytes();
         let port = NEXT_PORT.fetch_add(2, Ordering::Relaxed);

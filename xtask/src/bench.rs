@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::plugins::Built;
-use crate::{guests, plugins, process, workspace};
+use crate::{guests, javascript, plugins, process, workspace};
 
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
@@ -28,6 +28,7 @@ pub fn run(args: &Args) -> Result<()> {
             bail!("the plugin that is measured must be built: {why}");
         }
         guests::build()?;
+        javascript::ensure();
         process::run(&mut process::cargo("build --release -p hookcast"))?;
         bench
             .arg("--hookcast")

@@ -1,8 +1,8 @@
 //! `cargo xtask browser`: the page in a real browser (tests/browser/README.md).
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::{env, fs};
 
 use anyhow::Result;
 
@@ -50,9 +50,7 @@ fn missing(next: &Path) -> Option<String> {
 
 fn run_tests(next: &Path) -> Result<()> {
     process::run(&mut process::cargo(workspace::BUILD_HOOKCAST))?;
-    if !is_installed() {
-        process::run(npm().arg("ci"))?;
-    }
+    process::install_npm(&folder())?;
     let mut tests = npm();
     tests
         .arg("test")
@@ -67,18 +65,6 @@ fn npm() -> Command {
     let mut npm = Command::new("npm");
     npm.current_dir(folder());
     npm
-}
-
-/// `npm ci` copies the lock file; an older copy than ours belongs to other versions.
-fn is_installed() -> bool {
-    let written = |file| fs::metadata(folder().join(file)).and_then(|file| file.modified());
-    match (
-        written("node_modules/.package-lock.json"),
-        written("package-lock.json"),
-    ) {
-        (Ok(installed), Ok(locked)) => installed >= locked,
-        _ => false,
-    }
 }
 
 fn chromium() -> Option<PathBuf> {

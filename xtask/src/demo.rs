@@ -11,7 +11,7 @@ use std::{env, thread};
 
 use anyhow::{Context as _, Result};
 
-use crate::{plugins, process, workspace};
+use crate::{javascript, plugins, process, workspace};
 
 const TOKEN_VARIABLE: &str = "HOOKCAST_ADMIN_TOKEN";
 /// As the server listens when its config says nothing else; the admin API has the next port.
@@ -28,6 +28,7 @@ pub fn run(args: &Args) -> Result<()> {
     let port = args.port.unwrap_or(PORT);
     is_free(port)?;
     is_free(port + 1)?;
+    javascript::ensure();
     plugins::build()?;
     process::run(&mut process::cargo(workspace::BUILD_HOOKCAST))?;
 

@@ -8,16 +8,18 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::plugins::Built;
-use crate::{plugins, process, wasm, workspace};
+use crate::{javascript, plugins, process, python, wasm, workspace};
 
 /// Guests whose file is not named after the crate, as cargo names it.
 const RENAMED: [(&str, &str); 1] = [("chat_next.wasm", "chat-next.wasm")];
 
 pub fn run() -> Result<()> {
+    javascript::ensure();
     match plugins::build()? {
         Built::FromSource => build()?,
         Built::Released(_) => collect_released()?,
     }
+    python::build_or_say()?;
     println!("{}", folder().display());
     Ok(())
 }

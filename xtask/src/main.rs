@@ -7,8 +7,10 @@ mod browser;
 mod check;
 mod demo;
 mod guests;
+mod javascript;
 mod plugins;
 mod process;
+mod python;
 mod released;
 mod summary;
 mod test;
@@ -42,6 +44,8 @@ enum Command {
     Check(check::Args),
     /// Build the sample plugins into plugins/NAME.wasm
     Plugins,
+    /// Make the component that runs plugins in JavaScript, as part of the server
+    Javascript,
     /// Build every plugin that tests load into one folder, and print it
     Guests,
     /// Test the page in a real browser
@@ -70,6 +74,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test(args) => return Ok(test::run(&args)),
         Command::Check(args) => return Ok(check::run(&args)),
         Command::Plugins => plugins::run()?,
+        Command::Javascript => javascript::run()?,
         Command::Guests => guests::run()?,
         Command::Browser => return Ok(browser::run()),
         Command::Bench(args) => bench::run(&args)?,

@@ -1,9 +1,9 @@
 //! Starting other programs.
 
-use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
@@ -57,6 +57,23 @@ pub fn read(command: &mut Command) -> Result<String> {
         bail!("`{line}` failed: {}", error.trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Installs what a folder's package-lock.json names, unless it is there.
+pub fn install_npm(folder: &Path) -> Result<()> {
+    // `npm ci` copies the lock file; an older copy than ours belongs to other versions.
+    let written = |file| fs::metadata(folder.join(file)).and_then(|file| file.modified());
+    let installed = match (
+        written("node_modules/.package-lock.json"),
+        written("package-lock.json"),
+    ) {
+        (Ok(installed), Ok(locked)) => installed >= locked,
+        _ => false,
+    };
+    if installed {
+        return Ok(());
+    }
+    run(Command::new("npm").arg("ci").current_dir(folder))
 }
 
 /// A program on the `PATH`.

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::plugins::Built;
 use crate::summary::Summary;
-use crate::{browser, guests, plugins, process, workspace};
+use crate::{browser, guests, javascript, plugins, process, python, workspace};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -20,12 +20,18 @@ pub struct Args {
 
 pub fn run(args: &Args) -> ExitCode {
     let mut summary = Summary::default();
+    match javascript::ensure() {
+        None => {}
+        Some(why) => summary.skip("plugins in JavaScript", &why),
+    }
     if !build_guests(&mut summary) {
         return summary.finish();
     }
+    python::test(&mut summary);
     workspace_tests(args, &mut summary);
     if args.filter.is_none() {
         summary.run("tests of the plugins", plugin_tests);
+        javascript::types::test(&mut summary);
         if !args.fast {
             browser::test(&mut summary);
         }

@@ -27,11 +27,14 @@ pub async fn show(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let info = app.plugins.get(&name).ok_or_else(|| {
-        let text = format!("there is no plugin `{name}`; GET /api/plugins lists them");
-        ApiError::new(StatusCode::NOT_FOUND, "no_such_plugin", text)
-    })?;
+    let info = app.plugins.get(&name);
+    let info = info.ok_or_else(|| no_such_plugin(&name))?;
     Ok(Json(shown(&app, info)))
+}
+
+pub fn no_such_plugin(name: &str) -> ApiError {
+    let text = format!("there is no plugin `{name}`; GET /api/plugins lists them");
+    ApiError::new(StatusCode::NOT_FOUND, "no_such_plugin", text)
 }
 
 pub async fn put(

@@ -47,7 +47,7 @@ enum Command {
     Put {
         #[arg(value_parser = plugin_name)]
         name: String,
-        /// The .wasm file
+        /// The .wasm file, or the script in JavaScript
         file: PathBuf,
     },
     /// Load a plugin's file anew; without a name, apply the changed config
@@ -93,10 +93,10 @@ fn ask(client: &Client, command: &Command) -> Result<Value, Failure> {
         Command::Plugins => client.get("/api/plugins"),
         Command::Plugin { name } => client.get(&format!("/api/plugins/{name}")),
         Command::Put { name, file } => {
-            let wasm = std::fs::read(file).map_err(|error| {
+            let bytes = std::fs::read(file).map_err(|error| {
                 Failure::new(format!("{} can't be read: {error}", file.display()))
             })?;
-            client.put(&format!("/api/plugins/{name}"), &wasm)
+            client.put(&format!("/api/plugins/{name}"), &bytes)
         }
         Command::Reload { name: Some(name) } => client.post(&format!("/api/plugins/{name}/reload")),
         Command::Reload { name: None } => client.post("/api/reload"),
@@ -123,5 +123,7 @@ fn plugin_name(text: &str) -> Result<String, &'static str> {
     if is_plugin_name(text) {
         return Ok(text.to_owned());
     }
-    Err("a plugin's name has small letters, digits and dashes; it is the file's name without .wasm")
+    Err(
+        "a plugin's name has small letters, digits and dashes; it is the file's name without its ending",
+    )
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::columns::read_table;
 use super::path::endpoint_path;
 use super::plugins::PluginsConfig;
+use super::queue::QueueConfig;
 use super::reader::{Section, Wrong};
 use super::retention::Retention;
 use crate::row::Table;
@@ -27,6 +28,8 @@ pub struct EndpointConfig {
     pub durability: Durability,
     pub history: History,
     pub retention: Retention,
+    /// Messages that wait while a plugin is away.
+    pub queue: QueueConfig,
     /// Largest frame a client may send.
     pub message_limit: usize,
     /// Recent events that are kept in memory for those who lag.
@@ -123,6 +126,7 @@ impl EndpointConfig {
                     History::Table
                 }),
             retention: Retention::read(section.section("retention")),
+            queue: QueueConfig::read(section.section("queue")),
             message_limit: section
                 .read("message_limit", 64 << 10, |value| value.size(64..=16 * MIB)),
             ring: section.read("ring", 8 << 20, |value| {

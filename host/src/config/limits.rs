@@ -23,7 +23,7 @@ pub struct PluginLimits {
     pub tables: usize,
     /// Instances at a time.
     pub instances: u32,
-    /// Size of the `.wasm` file.
+    /// Size of the plugin's file.
     pub component: usize,
     /// Size of what a hook may return. None: the endpoint's `message_limit`.
     pub output: Option<usize>,

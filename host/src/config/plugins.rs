@@ -9,12 +9,12 @@ use super::limits::PluginLimits;
 use super::reader::{Section, Wrong};
 use super::value::{Value, quoted_list};
 use crate::nearest::nearest;
-use crate::plugin::{Grant, Isolation};
+use crate::plugin::{Grant, Isolation, ONE_FILE, file_of, plugin_of};
 
 /// The plugins folder and the plugins' settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginsConfig {
-    /// Folder of `NAME.wasm` files, relative to the working directory.
+    /// Folder of the plugins' files, relative to the working directory.
     pub dir: PathBuf,
     /// Plugins that have a table. The others have the defaults; see [`Self::of`].
     pub by_name: BTreeMap<String, PluginConfig>,
@@ -51,29 +51,22 @@ impl PluginsConfig {
         self.by_name.get(name).cloned().unwrap_or_default()
     }
 
-    /// The plugin's file.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.dir.join(format!("{name}.wasm"))
-    }
-
     /// Names of the plugins in the folder, sorted. Files whose name can't be a plugin's
     /// are passed over: editors and build tools leave such files behind.
     pub fn in_folder(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in self.dir.read_dir()? {
             let path = entry?.path();
-            let name = path.file_stem().and_then(|name| name.to_str());
-            let wasm = path
-                .extension()
-                .is_some_and(|extension| extension == "wasm");
-            let name = name.filter(|name| wasm && check_name(name).is_ok());
+            let name = plugin_of(&path).filter(|name| check_name(name).is_ok());
             names.extend(name.map(str::to_owned));
         }
         names.sort();
+        // A plugin with several files is one plugin, and refused where it is used.
+        names.dedup();
         Ok(names)
     }
 
-    /// Reads a plugin's name in an endpoint; its file must be there.
+    /// Reads a plugin's name in an endpoint; its file must be there, and be the only one.
     pub(super) fn installed(
         &self,
         value: &Value<'_>,
@@ -81,7 +74,8 @@ impl PluginsConfig {
     ) -> Result<String, Wrong> {
         let name = value.text()?;
         check_name(&name)?;
-        let file = self.file(&name);
+        let file = file_of(&self.dir, &name)
+            .map_err(|several| Wrong::new(format!("names {name:?}, but {several}"), ONE_FILE))?;
         let names = match found {
             Ok(names) if names.contains(&name) => return Ok(name),
             Ok(names) => names,
@@ -95,7 +89,10 @@ impl PluginsConfig {
                 ));
             }
         };
-        let what = format!("names {name:?}, but there is no {}", file.display());
+        let what = format!(
+            "names {name:?}, but there is no {} (or {name}.js)",
+            file.display()
+        );
         let remedy = match nearest(&name, names.iter().map(String::as_str)) {
             _ if names.is_empty() => "the folder has no plugins yet; build it there".to_owned(),
             Some(near) => format!("did you mean {near:?}? there is {}", quoted_list(names)),

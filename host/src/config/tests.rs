@@ -13,10 +13,18 @@ use super::*;
 use crate::golden::{compare, repository};
 use crate::row::{Cell, ColumnType};
 
-/// A plugins folder: `chat` and `moderate`, and files that are no plugins.
+/// A plugins folder: `chat` and `moderate`, `double` with two files, and files that are no
+/// plugins.
 fn plugins_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for name in ["chat.wasm", "moderate.wasm", "chat.wasm.tmp", "README.md"] {
+    for name in [
+        "chat.wasm",
+        "moderate.js",
+        "double.wasm",
+        "double.mjs",
+        "chat.wasm.tmp",
+        "README.md",
+    ] {
         fs::write(folder.path().join(name), "").expect("a file");
     }
     folder
@@ -269,8 +277,19 @@ fn settings_of_an_absent_plugin_are_a_warning() {
         config.warnings(),
         [
             "hookcast.toml:1:10: `plugins.chta` has settings, but there is no \
-          plugins/chta.wasm; check the name, or add the plugin"
+          plugins/chta.wasm (or chta.js); check the name, or add the plugin"
         ]
+    );
+}
+
+#[test]
+fn a_grant_for_no_endpoint_is_a_warning() {
+    let config = parsed("[plugins.chat]\ngrants = ['publish:x']\n[endpoints.chat]\npath = '/c'");
+    let warnings = config.warnings();
+    let told = "hookcast.toml:2:1: `publish:x` is granted, but there is no such endpoint";
+    assert!(
+        warnings.iter().any(|warning| warning.starts_with(told)),
+        "{warnings:?}"
     );
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::filter::Filter;
 use crate::id::ConnectionId;
-use crate::judge::defaults;
+use crate::judge::{defaults, publish};
 use crate::plugin::{HostError, Surroundings};
 use crate::rejection::Rejection;
 use crate::row::{Row, RowWrite, Table};
@@ -48,6 +48,10 @@ impl Surroundings for Client {
 
     fn count(&self, group: &str) -> u32 {
         u32::try_from(self.endpoint.groups.count(group)).unwrap_or(u32::MAX)
+    }
+
+    fn publishable(&self, endpoint: &str) -> Result<(), HostError> {
+        publish::check(self, endpoint)
     }
 
     fn insert(

@@ -7,69 +7,87 @@ use metrics::counter;
 use super::appender::Verdict;
 use super::endpoint_log::EndpointLog;
 use super::event::Event;
-use super::submission::{Item, Submission};
+use super::submission::{Item, Part, Source, Submission};
 use crate::deliver::{Delivery, HubMessage, Reply, Step};
 
 /// Publishes what was committed: to the ring first, so that cursors find it, then to
 /// fan-out, endpoint by endpoint.
 pub fn hand_on(settled: impl Iterator<Item = (Submission, Verdict)>, time: i64) {
-    let mut outgoing: Vec<Outgoing> = Vec::new();
+    let mut group = Group {
+        outgoing: Vec::new(),
+        time,
+    };
     for (submission, verdict) in settled {
-        // A group rarely spans more than a few endpoints: a scan beats a map.
-        let known = outgoing
-            .iter()
-            .position(|out| Arc::ptr_eq(&out.log, &submission.log));
-        let at = known.unwrap_or_else(|| {
-            outgoing.push(Outgoing::new(submission.log.clone()));
-            outgoing.len() - 1
-        });
-        outgoing[at].settle(submission, verdict, time);
+        group.settle(submission, verdict);
     }
-    for out in outgoing {
+    for out in group.outgoing {
         out.log.ring.push(&out.events);
         out.log.hub.send(HubMessage::Deliver(out.delivery));
     }
 }
 
-/// What one group means for one endpoint.
+/// One commit group, sorted by endpoint.
+struct Group {
+    outgoing: Vec<Outgoing>,
+    time: i64,
+}
+
+/// What the group means for one endpoint.
 struct Outgoing {
     log: Arc<EndpointLog>,
+    /// Offset of the next event. The appender has given the same: it counts from the
+    /// ring's head, too, and what it has written comes here in its order.
+    next: u64,
     events: Vec<Arc<Event>>,
     delivery: Delivery,
 }
 
-impl Outgoing {
-    fn new(log: Arc<EndpointLog>) -> Self {
-        Self {
-            log,
-            events: Vec::new(),
-            delivery: Delivery::default(),
-        }
+impl Group {
+    fn of(&mut self, log: &Arc<EndpointLog>) -> &mut Outgoing {
+        // A group rarely spans more than a few endpoints: a scan beats a map.
+        let mut known = self.outgoing.iter();
+        let known = known.position(|out| Arc::ptr_eq(&out.log, log));
+        let at = known.unwrap_or_else(|| {
+            self.outgoing.push(Outgoing {
+                log: Arc::clone(log),
+                next: log.ring.head() + 1,
+                events: Vec::new(),
+                delivery: Delivery::default(),
+            });
+            self.outgoing.len() - 1
+        });
+        &mut self.outgoing[at]
     }
 
-    fn settle(&mut self, submission: Submission, verdict: Verdict, time: i64) {
-        self.delivery.admitted += submission.weight() as usize;
+    fn settle(&mut self, submission: Submission, verdict: Verdict) {
+        let out = self.of(&submission.own.log);
+        out.delivery.admitted += submission.weight() as usize;
         let connection = submission.source.connection;
-        let reply = |reply| Step::Reply { connection, reply };
+        let mut reply = |reply| {
+            let step = Step::Reply { connection, reply };
+            out.delivery.steps.push(step);
+        };
         match verdict {
             Verdict::Written { first } => {
                 if let Some(id) = &submission.source.message_id {
-                    let position = self.log.position(first).to_string();
-                    self.delivery.steps.push(reply(Reply::ack(id, position)));
+                    let position = submission.own.log.position(first).to_string();
+                    reply(Reply::ack(id, position));
                 }
                 submission.lane.settle();
-                self.publish(submission, first, time);
+                let source = submission.source;
+                self.publish(submission.own, &source);
+                for part in submission.published {
+                    self.publish(part, &source);
+                }
             }
             Verdict::Repeat { position } => {
                 if let Some(id) = &submission.source.message_id {
-                    self.delivery.steps.push(reply(Reply::ack(id, position)));
+                    reply(Reply::ack(id, position));
                 }
                 submission.lane.settle();
             }
             Verdict::Refused(rejection) => {
-                self.delivery
-                    .steps
-                    .push(reply(Reply::error(&submission.source, rejection)));
+                reply(Reply::error(&submission.source, rejection));
                 submission.lane.settle();
             }
             Verdict::Conflict => {
@@ -82,27 +100,28 @@ impl Outgoing {
         }
     }
 
-    fn publish(&mut self, submission: Submission, first: u64, time: i64) {
-        let mut offset = first;
-        for item in submission.items {
+    fn publish(&mut self, part: Part, source: &Source) {
+        let time = self.time;
+        let out = self.of(&part.log);
+        for item in part.items {
             match item {
-                Item::Step(step) => self.delivery.steps.push(step),
+                Item::Step(step) => out.delivery.steps.push(step),
                 Item::Event(draft) => {
                     let event = Arc::new(Event {
-                        offset,
+                        offset: out.next,
                         time,
                         method: draft.method,
                         audience: draft.audience,
-                        origin: Some(submission.source.connection),
-                        origin_user: submission.source.user.clone(),
+                        origin: Some(source.connection),
+                        origin_user: source.user.clone(),
                         exclude_origin: draft.exclude_origin,
                         change: draft.change,
                         sent: draft.sent.into(),
-                        judged_by: submission.judged_by.clone(),
+                        judged_by: part.judged_by.clone(),
                     });
-                    offset += 1;
-                    self.events.push(event.clone());
-                    self.delivery.steps.push(Step::Event(event));
+                    out.next += 1;
+                    out.events.push(event.clone());
+                    out.delivery.steps.push(Step::Event(event));
                 }
             }
         }

@@ -73,7 +73,7 @@ impl SequencerHandle {
                 connection: submission.source.connection,
                 reply,
             };
-            submission.log.hub.send(HubMessage::Deliver(Delivery {
+            submission.own.log.hub.send(HubMessage::Deliver(Delivery {
                 steps: vec![step],
                 admitted: submission.weight() as usize,
             }));

@@ -70,26 +70,45 @@ pub enum Item {
     Step(Step),
 }
 
-/// A message that passed all its hooks. It is written whole or not at all.
-pub struct Submission {
+/// What a message brings to one endpoint.
+pub struct Part {
     pub log: Arc<EndpointLog>,
     /// The table as it was when the message was judged.
     pub table: Option<Arc<Table>>,
-    pub lane: Arc<Lane>,
-    /// The lane's epoch at judging.
-    pub epoch: u32,
-    pub source: Source,
     pub items: Vec<Item>,
     /// `name@digest` of the plugin generations that judged it.
     pub judged_by: Arc<str>,
 }
 
-impl Submission {
+/// A message that passed all its hooks. It is written whole or not at all.
+pub struct Submission {
+    /// For the endpoint that the message was sent to.
+    pub own: Part,
+    /// What plugins published because of it, in order.
+    pub published: Vec<Part>,
+    pub lane: Arc<Lane>,
+    /// The lane's epoch at judging.
+    pub epoch: u32,
+    pub source: Source,
+}
+
+impl Part {
     pub fn drafts(&self) -> impl Iterator<Item = &Draft> {
         self.items.iter().filter_map(|item| match item {
             Item::Event(draft) => Some(draft),
             Item::Step(_) => None,
         })
+    }
+}
+
+impl Submission {
+    /// Its own part, then what was published.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        std::iter::once(&self.own).chain(&self.published)
+    }
+
+    fn drafts(&self) -> impl Iterator<Item = &Draft> {
+        self.parts().flat_map(Part::drafts)
     }
 
     /// What it takes of its endpoint's admission: 8, and 1 for each KiB it sends.

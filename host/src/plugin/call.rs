@@ -47,6 +47,9 @@ pub struct CallContext {
     pub received_at: u64,
     /// The message waited in a queue before it was judged.
     pub queued: bool,
+    /// 0 for what a client caused; 1 more for each message that a plugin published
+    /// because of it.
+    pub depth: u8,
     /// What host functions may ask.
     pub surroundings: Arc<dyn Surroundings>,
     /// The message's `_msg_id`, for logs and recordings.
@@ -72,6 +75,7 @@ impl CallContext {
             endpoint,
             received_at: 0,
             queued: false,
+            depth: 0,
             surroundings,
             message_id: None,
             trail: Trail::default(),
@@ -268,12 +272,7 @@ impl Generation {
         let store = &mut instance.store;
         store.set_epoch_deadline(1);
         let state = store.data_mut();
-        let surroundings = Arc::clone(&cx.surroundings);
-        state.begin(ActiveCall::new(
-            cx.connection,
-            surroundings,
-            effects.0.len(),
-        ));
+        state.begin(ActiveCall::new(cx, effects.0.len()));
         state.tape.begin(script);
         let clock = Arc::clone(&state.clock);
         let connection = cx.connection.to_string();
@@ -305,12 +304,10 @@ impl Generation {
                     problem,
                 },
             },
-            Ok(Err(error)) => HookError::from_wasmtime(
-                self.pool.place(hook),
-                &error,
-                (limits.hook, "limits.hook"),
-                asked,
-            ),
+            Ok(Err(error)) => {
+                let limit = (limits.hook, "limits.hook");
+                self.pool.failed(hook, &error, limit, asked)
+            }
             Err(WallReached) => self.pool.wall_reached(hook),
         };
         (Err(error.by(cx.cause())), took)
@@ -322,6 +319,7 @@ impl Generation {
             Err(error) => {
                 if let Some(kind) = error.kind() {
                     self.statistics.failed(hook, took, kind);
+                    self.pool.log().host_says(&error.to_string());
                 }
             }
         }

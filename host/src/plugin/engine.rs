@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmBacktraceDetails};
 
+use super::log::Books;
 use super::ticker::{Pulse, Ticker};
 use super::turns::Turns;
 
@@ -16,9 +17,9 @@ const GUARD: u64 = 32 << 20;
 
 /// Tables that one instance may have. A Rust component has two.
 const TABLES_PER_INSTANCE: u32 = 8;
-/// Core modules instantiated for one component; the linking code of wit-component makes
-/// two or three of one.
-const CORE_INSTANCES_PER_INSTANCE: u32 = 16;
+/// Core modules instantiated for one component. The linking code of wit-component makes
+/// two or three of one; a Python component is about 40 shared libraries and shims.
+const CORE_INSTANCES_PER_INSTANCE: u32 = 64;
 /// Highest `limits.tables` of any plugin, in elements of one table.
 const TABLE_ELEMENTS: usize = 1_000_000;
 /// Highest `limits.memory` of any plugin, in bytes: all that 32 bits can address.
@@ -62,6 +63,9 @@ pub struct Engine {
     slots: Arc<Semaphore>,
     ticker: Arc<Ticker>,
     turns: Turns,
+    books: Arc<Books>,
+    /// What runs scripts, compiled when the first one is loaded.
+    scripts: Arc<OnceCell<Component>>,
 }
 
 impl Engine {
@@ -79,6 +83,8 @@ impl Engine {
             settings: Arc::new(settings),
             ticker: Arc::new(ticker),
             turns: Turns::new(),
+            books: Arc::default(),
+            scripts: Arc::default(),
         })
     }
 
@@ -88,6 +94,16 @@ impl Engine {
 
     pub(super) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.wasmtime
+    }
+
+    /// What is kept of the plugins' logs.
+    pub fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// The place of the compiled runtime of scripts.
+    pub(super) fn scripts(&self) -> &OnceCell<Component> {
+        &self.scripts
     }
 
     /// What guests that run long share.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::deadline::DeadlineReached;
 use super::hook::Hook;
+use super::script::ScriptFailed;
 use super::state::LimitReached;
 use super::statistics::Kind;
 use crate::rejection::{Rejection, code};
@@ -57,7 +58,7 @@ pub enum HookError {
         setting: &'static str,
     },
     /// The guest trapped: a panic, an access out of bounds, a stack overflow.
-    #[error("{place}: {cause}{}\n{backtrace}", printed(.last_words))]
+    #[error("{place}: {cause}{}{}", printed(.last_words), below(.backtrace))]
     Trapped {
         place: Box<Place>,
         cause: String,
@@ -67,8 +68,15 @@ pub enum HookError {
         /// component carries them.
         backtrace: String,
     },
+    /// A script threw, or did what a plugin must not.
+    #[error("{place}: {report}")]
+    Threw {
+        place: Box<Place>,
+        /// What it threw, and on the next lines where: function, file, line and column.
+        report: String,
+    },
     /// The guest wanted more memory or table elements than it may have.
-    #[error("{place}: {problem}\n{backtrace}")]
+    #[error("{place}: {problem}{}", below(.backtrace))]
     LimitReached {
         place: Box<Place>,
         problem: String,
@@ -89,7 +97,23 @@ fn printed(words: &Option<String>) -> String {
         .unwrap_or_default()
 }
 
+fn below(backtrace: &str) -> String {
+    if backtrace.is_empty() {
+        String::new()
+    } else {
+        format!("\n{backtrace}")
+    }
+}
+
 impl HookError {
+    /// The same without frames of WebAssembly.
+    pub(super) fn without_backtrace(mut self) -> Self {
+        if let Self::Trapped { backtrace, .. } | Self::LimitReached { backtrace, .. } = &mut self {
+            backtrace.clear();
+        }
+        self
+    }
+
     /// What the sender gets: the plugin's own rejection, or a sentence without internals.
     pub fn to_rejection(&self) -> Rejection {
         match self {
@@ -104,13 +128,14 @@ impl HookError {
                 "the server is too busy to judge this message; nothing of it took effect. \
                  Try again in a few seconds",
             ),
-            Self::Trapped { .. } | Self::LimitReached { .. } | Self::BadOutput { .. } => {
-                Rejection::new(
-                    code::PLUGIN_FAILED,
-                    "the server's logic for this message failed; nothing of the message took \
-                     effect. The server's operator finds the reason in its log",
-                )
-            }
+            Self::Trapped { .. }
+            | Self::Threw { .. }
+            | Self::LimitReached { .. }
+            | Self::BadOutput { .. } => Rejection::new(
+                code::PLUGIN_FAILED,
+                "the server's logic for this message failed; nothing of the message took \
+                 effect. The server's operator finds the reason in its log",
+            ),
         }
     }
 
@@ -120,6 +145,7 @@ impl HookError {
             Self::Rejected(_) => None,
             Self::Timeout { place, .. }
             | Self::Trapped { place, .. }
+            | Self::Threw { place, .. }
             | Self::LimitReached { place, .. }
             | Self::BadOutput { place, .. }
             | Self::Unavailable { place, .. } => Some(place),
@@ -131,6 +157,7 @@ impl HookError {
             Self::Rejected(_) => None,
             Self::Timeout { place, .. }
             | Self::Trapped { place, .. }
+            | Self::Threw { place, .. }
             | Self::LimitReached { place, .. }
             | Self::BadOutput { place, .. }
             | Self::Unavailable { place, .. } => Some(place),
@@ -165,6 +192,7 @@ impl HookError {
             Self::Trapped { backtrace, .. } | Self::LimitReached { backtrace, .. } => {
                 Some(backtrace)
             }
+            Self::Threw { report, .. } => Some(report),
             _ => None,
         }
     }
@@ -174,7 +202,7 @@ impl HookError {
         Some(match self {
             Self::Rejected(_) => return None,
             Self::Timeout { .. } => Kind::Timeout,
-            Self::Trapped { .. } => Kind::Trap,
+            Self::Trapped { .. } | Self::Threw { .. } => Kind::Trap,
             Self::LimitReached { .. } => Kind::Limit,
             Self::BadOutput { .. } => Kind::Output,
             Self::Unavailable { .. } => Kind::Unavailable,
@@ -195,6 +223,10 @@ impl HookError {
                 limit,
                 setting,
             };
+        }
+        if let Some(failed) = error.downcast_ref::<ScriptFailed>() {
+            let report = failed.to_string();
+            return Self::Threw { place, report };
         }
         let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>();
         let backtrace = backtrace.map(ToString::to_string).unwrap_or_default();

@@ -4,15 +4,19 @@
 //! does not define, no guest can reach. [`offered`] is the same list by name, for
 //! errors at load.
 
+use std::sync::Arc;
+
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 
 use super::bindings::{hookcast::plugin, wasi};
 use super::grant::Grant;
+use super::script::{self, Script};
 use super::settings::PluginSettings;
 use super::state::State;
 use super::surroundings::HostError;
@@ -26,6 +30,9 @@ mod rows;
 
 /// Interfaces that every plugin may import, without version: what wasip2 guests need of
 /// WASI (in an empty context), and the host functions that need no grant.
+///
+/// Sockets are among them because Python's runtime imports them whatever a plugin does.
+/// The empty context has no network: each attempt is answered with access-denied.
 pub const ALWAYS: &[&str] = &[
     "hookcast:plugin/types",
     "hookcast:plugin/context",
@@ -53,6 +60,13 @@ pub const ALWAYS: &[&str] = &[
     "wasi:cli/terminal-stderr",
     "wasi:filesystem/types",
     "wasi:filesystem/preopens",
+    "wasi:sockets/network",
+    "wasi:sockets/instance-network",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/tcp",
+    "wasi:sockets/tcp-create-socket",
+    "wasi:sockets/udp",
+    "wasi:sockets/udp-create-socket",
 ];
 
 /// The interface that needs one of the `rows` grants.
@@ -63,10 +77,12 @@ pub fn rows_granted(settings: &PluginSettings) -> bool {
     settings.granted(&Grant::RowsRead) || settings.granted(&Grant::RowsWrite)
 }
 
-/// A linker with what the settings grant and nothing else.
+/// A linker with what the settings grant and nothing else. For a script it has all that
+/// the runtime imports: there each function checks its grant when it is called.
 pub fn linker(
     engine: &wasmtime::Engine,
     settings: &PluginSettings,
+    script: Option<&Arc<Script>>,
 ) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasi(&mut linker)?;
@@ -77,16 +93,19 @@ pub fn linker(
     plugin::groups::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     wasi::logging::logging::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     wasi::config::store::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    if rows_granted(settings) {
+    if script.is_some() || rows_granted(settings) {
         plugin::rows::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    }
+    if let Some(script) = script {
+        script::add_to_linker(l, script)?;
     }
     Ok(linker)
 }
 
-/// The part of WASI that a locked-down context can serve. Not `wasmtime_wasi`'s
-/// `add_to_linker_async`: that defines sockets, too.
+/// The part of WASI that a locked-down context can serve, interface by interface: what a
+/// later `wasmtime_wasi` adds is not granted unseen.
 fn wasi(l: &mut Linker<State>) -> wasmtime::Result<()> {
-    use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random};
+    use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random, sockets};
 
     io::error::add_to_linker::<State, Io>(l, |s| s.ctx().table)?;
     io::poll::add_to_linker::<State, Io>(l, |s| s.ctx().table)?;
@@ -108,6 +127,14 @@ fn wasi(l: &mut Linker<State>) -> wasmtime::Result<()> {
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
     filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
     filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
+    let network = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<State, WasiSockets>(l, &network, State::sockets)?;
+    sockets::instance_network::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    sockets::ip_name_lookup::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    sockets::udp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ const PACKAGE: &str = "hookcast:plugin/";
 const VERSION: &str = "0.1";
 
 /// The outside of a component.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Outside {
     /// Names of imports, in the component's order.
     pub imports: Vec<String>,
@@ -26,8 +26,8 @@ pub struct Outside {
 pub fn to_component(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     if bytes.get(..4) != Some(b"\0asm") {
         return Err(
-            "the file is no WebAssembly (it does not begin with `\\0asm`); upload the \
-                    .wasm that `cargo build --target wasm32-wasip2` makes"
+            "the file is no WebAssembly (it does not begin with `\\0asm`); upload the .wasm \
+             that `cargo build --target wasm32-wasip2` makes, or a script in JavaScript"
                 .into(),
         );
     }
@@ -136,7 +136,6 @@ fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<Strin
         "hookcast:plugin" => "this server has no such host function; build the plugin against \
                               the server's `wit/`"
             .into(),
-        "wasi:sockets" => "plugins can't open sockets; remove what uses the network".into(),
         "wasi:http" => "plugins can't send HTTP requests; remove what uses the network".into(),
         _ => "this server does not offer it; remove what needs it, or build with a \
               `wasm32-wasip2` toolchain"
@@ -241,6 +240,7 @@ mod tests {
             "hookcast:plugin/messaging@0.1.7",
             "wasi:cli/exit@0.2.0",
             "wasi:io/streams@0.2.12",
+            "wasi:sockets/tcp@0.2.9",
             "wasi:logging/logging@0.1.0-draft",
         ] {
             assert_eq!(remedy(granted, "p", &usual), None, "{granted}");
@@ -251,7 +251,7 @@ mod tests {
             ("hookcast:plugin/magic@0.1.0", "no such host function"),
             ("wasi:io/streams@0.3.0", "offers version 0.2"),
             ("wasi:logging/logging@0.1.0", "0.1.0-draft"),
-            ("wasi:sockets/tcp@0.2.0", "sockets"),
+            ("wasi:sockets/tls@0.2.0", "does not offer"),
             ("wasi:http/outgoing-handler@0.2.0", "HTTP"),
             ("wasi:keyvalue/store@0.2.0-draft", "does not offer"),
             ("env", "does not offer"),
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn every_import_that_is_refused_is_named() {
-        let imports = ["wasi:sockets/tcp@0.2.0", "wasi:http/types@0.2.0"];
+        let imports = ["wasi:nn/graph@0.2.0", "wasi:http/types@0.2.0"];
         let outside = Outside {
             imports: imports.map(str::to_owned).into(),
             ..Outside::default()

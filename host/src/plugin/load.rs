@@ -13,14 +13,18 @@ use wasmtime::component::Component;
 
 use super::cache::{CompileCache, hex};
 use super::engine::Engine;
+use super::error::HookError;
 use super::generation::Generation;
 use super::hook::Hook;
+use super::imports;
+use super::inspect::{self, Outside};
 use super::instance::Exports;
 use super::log::{PluginLog, printable};
 use super::pool::Pool;
+use super::script::{self, Script, Start};
 use super::settings::PluginSettings;
+use super::source::{Code, Source};
 use super::statistics::Statistics;
-use super::{imports, inspect};
 
 mod description;
 mod self_test;
@@ -37,7 +41,7 @@ pub enum Step {
     Settings,
     /// The file's size is checked, and its digest taken.
     Digest,
-    /// The file is WebAssembly; a core module is made a component.
+    /// The file is WebAssembly or a script; a core module is made a component.
     Format,
     /// Every import is granted.
     Imports,
@@ -49,6 +53,8 @@ pub enum Step {
     Link,
     /// An instance is made and says what it is.
     Instantiate,
+    /// The script runs in that instance, up to its exports.
+    Script,
     /// What it says agrees with what it exports.
     Describe,
     /// The fixtures it exports run as they should.
@@ -140,7 +146,7 @@ pub async fn load(
     cache: Option<Arc<CompileCache>>,
     number: u64,
     name: &str,
-    bytes: Vec<u8>,
+    source: Source,
     settings: Arc<PluginSettings>,
 ) -> Result<Generation, LoadError> {
     let report = LoadReport::default();
@@ -152,45 +158,60 @@ pub async fn load(
     steps.end(Step::Name, check_name(name).map_err(|error| error.problem))?;
     steps.end(Step::Settings, check_settings(&settings))?;
 
-    let size = bytes.len();
-    let digest = check_size(size, &settings).map(|()| Sha256::digest(&bytes).into());
+    let size = source.bytes.len();
+    let digest = check_size(size, name, &settings).map(|()| Sha256::digest(&source.bytes).into());
     let digest: [u8; 32] = steps.end(Step::Digest, digest)?;
-    let read = inspect::to_component(bytes).and_then(|component| {
-        let outside = inspect::outside(&component)?;
-        Ok((component, outside))
-    });
-    let (component, outside) = steps.end(Step::Format, read)?;
-    steps.end(
-        Step::Imports,
-        inspect::check_imports(&outside, name, &settings),
-    )?;
-    let exported = steps.end(Step::Exports, exports(&outside))?;
+    let read = source.code().and_then(Form::read);
+    let form = steps.end(Step::Format, read)?;
+    let allowed = match &form.script {
+        // The runtime imports everything.
+        Some(_) => Ok(()),
+        None => inspect::check_imports(&form.outside, name, &settings),
+    };
+    steps.end(Step::Imports, allowed)?;
+    let exported = steps.end(Step::Exports, exports(&form.outside))?;
 
-    let compiled = compile(engine.clone(), cache, digest, component).await;
+    let Form {
+        wasm,
+        outside,
+        script,
+    } = form;
+    let compiled = match wasm {
+        Some(wasm) => compile(engine.clone(), cache, digest, wasm).await,
+        None => compile_runtime(engine, cache).await,
+    };
     let (component, cached) = steps.end(Step::Compile, compiled)?;
     steps.report.cached = cached;
-    let linked = imports::linker(engine.wasmtime(), &settings).and_then(|linker| {
+    let linker = imports::linker(engine.wasmtime(), &settings, script.as_ref());
+    let linked = linker.and_then(|linker| {
         let pre = linker.instantiate_pre(&component)?;
         let exports = Exports::find(&pre, &exported, inspect::exports_self_test(&outside))?;
-        Ok((pre, exports))
+        let script = script.map(|script| Start::new(&pre, script)).transpose()?;
+        Ok((pre, exports, script))
     });
-    let (pre, exports) = steps.end(Step::Link, linked.map_err(mismatch))?;
+    let (pre, exports, script) = steps.end(Step::Link, linked.map_err(mismatch))?;
 
     let plugin: Arc<str> = name.into();
-    let log = PluginLog::new(Arc::clone(&plugin), number, &settings.limits);
+    let book = engine.books().of(name);
+    let log = PluginLog::new(Arc::clone(&plugin), number, &settings.limits, book);
     let log = Arc::new(log);
     let statistics = Arc::new(Statistics::new(name));
     let pool = Pool::new(
         engine.clone(),
         pre,
         exports,
+        script,
         Arc::clone(&settings),
         Arc::clone(&log),
         Arc::clone(&statistics),
     );
     let made = pool.make(Hook::Describe).await;
-    let made = made.map_err(|error| error.to_string());
-    let (instance, description) = steps.end(Step::Instantiate, made)?;
+    let (step, made) = match made {
+        // Nothing of it is worth saying but what the script reports.
+        Err(HookError::Threw { report, .. }) => (Step::Script, Err(report)),
+        made => (Step::Instantiate, made.map_err(|error| error.to_string())),
+    };
+    let (instance, description) = steps.end(step, made)?;
     let described = description::check(description, &exported);
     let described = steps.end(Step::Describe, described)?;
     let version: Arc<str> = described.version.into();
@@ -219,6 +240,34 @@ pub async fn load(
     Ok(generation)
 }
 
+/// What a file is, to the host.
+struct Form {
+    /// The component; none for a script, which the runtime's component runs.
+    wasm: Option<Vec<u8>>,
+    outside: Outside,
+    script: Option<Arc<Script>>,
+}
+
+impl Form {
+    fn read(code: Code) -> Result<Self, String> {
+        Ok(match code {
+            Code::Wasm(bytes) => {
+                let wasm = inspect::to_component(bytes)?;
+                Self {
+                    outside: inspect::outside(&wasm)?,
+                    wasm: Some(wasm),
+                    script: None,
+                }
+            }
+            Code::Script(script) => Self {
+                wasm: None,
+                outside: script::runtime()?.outside.clone(),
+                script: Some(script),
+            },
+        })
+    }
+}
+
 fn check_settings(settings: &PluginSettings) -> Result<(), String> {
     let limits = &settings.limits;
     let (memory, tables) = Engine::HIGHEST;
@@ -240,14 +289,18 @@ fn check_settings(settings: &PluginSettings) -> Result<(), String> {
     Ok(())
 }
 
-fn check_size(size: usize, settings: &PluginSettings) -> Result<(), String> {
+fn check_size(size: usize, plugin: &str, settings: &PluginSettings) -> Result<(), String> {
     let limit = settings.limits.component;
     if size <= limit {
         return Ok(());
     }
+    // Read from disk, the file is cut after one byte too many: its size is not known. Plugins
+    // in Python have about 18 MiB.
+    let more = (limit >> 19).max(32);
     Err(format!(
-        "the file has {size} bytes, more than `limits.component`, which is {limit}; build it in \
-         release mode, strip it, or raise the limit"
+        "the file has more than {limit} bytes, which is `limits.component`; build it in release \
+         mode, strip it, or raise the limit, as plugins in Python need it: add \
+         `component = \"{more} MiB\"` to [plugins.{plugin}.limits]"
     ))
 }
 
@@ -284,6 +337,23 @@ async fn compile(
     };
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(format!("the compiler failed: {error}")))
+}
+
+/// The component that runs scripts: compiled once for all of them.
+async fn compile_runtime(
+    engine: &Engine,
+    cache: Option<Arc<CompileCache>>,
+) -> Result<(Component, bool), String> {
+    let mut cached = true;
+    let make = async || {
+        let runtime = script::runtime()?;
+        let wasm = runtime.component.to_vec();
+        let (component, found) = compile(engine.clone(), cache, runtime.digest, wasm).await?;
+        cached = found;
+        Ok::<_, String>(component)
+    };
+    let component = engine.scripts().get_or_try_init(make).await?.clone();
+    Ok((component, cached))
 }
 
 fn mismatch(error: wasmtime::Error) -> String {

@@ -10,19 +10,23 @@ use std::time::{Duration, Instant};
 
 use metrics::Counter;
 use parking_lot::Mutex;
+use serde::Serialize;
 
 use super::generation::Generation;
 use super::settings::Limits;
 
+mod book;
 mod capture;
 
+pub use book::{Books, LogBook, LogLine};
 pub use capture::Captured;
 
 /// Bytes of a guest's text in an error message.
 const SHOWN: usize = 1 << 10;
 
 /// Levels of `wasi:logging`, most talkative first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     Trace,
     Debug,
@@ -45,6 +49,7 @@ pub struct PluginLog {
     dropped_total: Counter,
     /// Lines of a fixture's run, which are kept and not written.
     kept: Option<Mutex<Vec<String>>>,
+    book: Arc<LogBook>,
 }
 
 /// Most lines that are kept of one run.
@@ -58,7 +63,7 @@ struct Second {
 }
 
 impl PluginLog {
-    pub fn new(plugin: Arc<str>, generation: u64, limits: &Limits) -> Self {
+    pub fn new(plugin: Arc<str>, generation: u64, limits: &Limits, book: Arc<LogBook>) -> Self {
         let labelled = plugin.to_string();
         Self {
             plugin,
@@ -73,13 +78,15 @@ impl PluginLog {
             }),
             dropped_total: metrics::counter!("hookcast_plugin_log_dropped_total", "plugin" => labelled),
             kept: None,
+            book,
         }
     }
 
     /// A log of the same generation that keeps its lines and writes none.
     pub fn keeping(generation: &Generation) -> Self {
         let limits = &generation.settings().limits;
-        let log = Self::new(Arc::clone(generation.name()), generation.number(), limits);
+        let (name, number) = (Arc::clone(generation.name()), generation.number());
+        let log = Self::new(name, number, limits, Arc::default());
         log.set_version(Arc::clone(generation.version()));
         Self {
             kept: Some(Mutex::default()),
@@ -136,6 +143,13 @@ impl PluginLog {
         self.emit(level, &cut(context, self.line), &cut(message, self.line));
     }
 
+    /// Keeps what the host has to say about the plugin, such as a failed call. It is in
+    /// the host's own log already.
+    pub fn host_says(&self, message: &str) {
+        self.book
+            .add(Level::Error, self.generation, "host", message);
+    }
+
     fn emit(&self, level: Level, context: &str, message: &str) {
         if let Some(kept) = &self.kept {
             let mut kept = kept.lock();
@@ -145,6 +159,7 @@ impl PluginLog {
             }
             return;
         }
+        self.book.add(level, self.generation, context, message);
         // tracing wants its levels as constants, hence the macro.
         macro_rules! emit {
             ($level:ident) => {
@@ -239,6 +254,7 @@ mod tests {
                 log_rate: 2,
                 ..Limits::default()
             },
+            Books::default().of("p"),
         );
         for _ in 0..5 {
             log.line(Level::Info, "", "again");

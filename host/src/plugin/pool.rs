@@ -16,6 +16,7 @@ use super::hook::Hook;
 use super::instance::{Exports, Instance};
 use super::log::PluginLog;
 use super::permits::Permits;
+use super::script::Start;
 use super::settings::{Isolation, PluginSettings};
 use super::state::{State, tick};
 use super::statistics::Statistics;
@@ -32,6 +33,8 @@ pub struct Pool {
     engine: Engine,
     pre: InstancePre<State>,
     exports: Exports,
+    /// What gives an instance its script; none for components.
+    script: Option<Start>,
     settings: Arc<PluginSettings>,
     log: Arc<PluginLog>,
     statistics: Arc<Statistics>,
@@ -64,6 +67,7 @@ impl Pool {
         engine: Engine,
         pre: InstancePre<State>,
         exports: Exports,
+        script: Option<Start>,
         settings: Arc<PluginSettings>,
         log: Arc<PluginLog>,
         statistics: Arc<Statistics>,
@@ -75,6 +79,7 @@ impl Pool {
             engine,
             pre,
             exports,
+            script,
             settings,
             log,
             statistics,
@@ -87,6 +92,7 @@ impl Pool {
             self.engine.clone(),
             self.pre.clone(),
             self.exports.clone(),
+            self.script.clone(),
             Arc::clone(&self.settings),
             Arc::clone(&self.log),
             Arc::clone(&self.statistics),
@@ -100,6 +106,10 @@ impl Pool {
 
     pub fn settings(&self) -> &PluginSettings {
         &self.settings
+    }
+
+    pub fn log(&self) -> &PluginLog {
+        &self.log
     }
 
     pub fn shared_settings(&self) -> Arc<PluginSettings> {
@@ -183,6 +193,7 @@ impl Pool {
         })?;
 
         let clock = Arc::new(RunClock::new(self.engine.pulse(), self.engine.turns()));
+        let counted = conditions.script.is_none();
         let tape = Tape::new(conditions.script);
         let state = State::new(
             conditions.settings,
@@ -198,6 +209,9 @@ impl Pool {
 
         let made = within(&clock, limits.init, limits.wall, async {
             let instance = self.pre.instantiate_async(&mut store).await?;
+            if let Some(script) = &self.script {
+                script.run(&mut store, &instance).await?;
+            }
             let guest = self.exports.load(&mut store, &instance)?;
             let description = guest.describe.call_describe(&mut store).await?;
             wasmtime::Result::Ok((guest, description))
@@ -205,20 +219,22 @@ impl Pool {
         let error = match made.await {
             Ok(Ok((guest, description))) => {
                 store.data().captured.flush();
-                self.statistics
-                    .returned(Hook::Describe, clock.took(), false);
+                if counted {
+                    let took = clock.took();
+                    self.statistics.returned(Hook::Describe, took, false);
+                }
                 let instance = Instance::new(store, guest, tape.take(), slots);
                 return Ok((instance, description));
             }
             Ok(Err(error)) => {
                 store.data().captured.flush();
                 let words = store.data().captured.last_words();
-                let place = self.place(Hook::Describe);
-                HookError::from_wasmtime(place, &error, (limits.init, "limits.init"), words)
+                let limit = (limits.init, "limits.init");
+                self.failed(Hook::Describe, &error, limit, words)
             }
             Err(WallReached) => self.wall_reached(Hook::Describe),
         };
-        if let Some(kind) = error.kind() {
+        if let Some(kind) = error.kind().filter(|_| counted) {
             self.statistics.failed(Hook::Describe, clock.took(), kind);
         }
         Err(error)
@@ -231,6 +247,22 @@ impl Pool {
         if self.settings.isolation == Isolation::Warm && instance.calls < limits.calls_per_instance
         {
             self.idle.lock().push(instance);
+        }
+    }
+
+    /// What a call that did not return is for operators.
+    pub fn failed(
+        &self,
+        hook: Hook,
+        error: &wasmtime::Error,
+        limit: (Duration, &'static str),
+        last_words: Option<String>,
+    ) -> HookError {
+        let error = HookError::from_wasmtime(self.place(hook), error, limit, last_words);
+        match self.script {
+            // It would show the insides of the interpreter.
+            Some(_) => error.without_backtrace(),
+            None => error,
         }
     }
 

@@ -13,7 +13,9 @@ use super::cache::CompileCache;
 use super::engine::Engine;
 use super::generation::Generation;
 use super::load::{LoadError, Step, check_name, load};
+use super::log::LogBook;
 use super::settings::PluginSettings;
+use super::source::Source;
 
 mod file;
 mod info;
@@ -81,7 +83,7 @@ impl Plugins {
         }
     }
 
-    /// Loads every `*.wasm` of the folder, one after the other by name. Files that begin
+    /// Loads every plugin of the folder, one after the other by name. Files that begin
     /// with a dot are uploads in progress and are left alone. A plugin that fails is in
     /// the answer and in [`Plugins::list`]; the others load.
     pub async fn load_folder(
@@ -114,6 +116,12 @@ impl Plugins {
         Some(PluginInfo::of(&slot))
     }
 
+    /// What is kept of a plugin's log; none when there is no plugin of this name.
+    pub fn log(&self, name: &str) -> Option<Arc<LogBook>> {
+        self.handle(name)?;
+        Some(self.engine.books().of(name))
+    }
+
     /// The same of all, by name.
     pub fn list(&self) -> Vec<PluginInfo> {
         let slots: Vec<_> = self.slots.read().values().cloned().collect();
@@ -132,7 +140,7 @@ impl Plugins {
         let settings = settings.map_or_else(|| self.settings(name), Arc::new);
         let result = file::read(&self.folder, name, settings.limits.component).await;
         let result = match result {
-            Ok(bytes) => self.load(name, bytes, settings).await,
+            Ok(source) => self.load(name, source, settings).await,
             Err(error) => Err(error),
         };
         self.judged(slot, loading, result)
@@ -153,8 +161,9 @@ impl Plugins {
         bytes: Vec<u8>,
     ) -> Result<Candidate, RegistryError> {
         let (slot, loading) = self.lock(name).await?;
-        let result = self.load(name, bytes.clone(), self.settings(name)).await;
-        Ok(self.judged(slot, loading, result)?.uploaded(bytes))
+        let source = Source::uploaded(&self.folder, name, bytes);
+        let result = self.load(name, source.clone(), self.settings(name)).await;
+        Ok(self.judged(slot, loading, result)?.uploaded(source))
     }
 
     /// Makes a candidate current. Messages whose judging began before keep the old
@@ -171,8 +180,8 @@ impl Plugins {
             _loading,
         } = candidate.into_parts();
         let name = slot.name.to_string();
-        if let Some(bytes) = upload {
-            let written = file::write(&self.folder, &name, bytes).await;
+        if let Some(source) = upload {
+            let written = file::write(&self.folder, &name, source).await;
             written.inspect_err(|error| *slot.failure.lock() = Some(error.clone()))?;
         }
         let settings = generation.pool.shared_settings();
@@ -243,7 +252,7 @@ impl Plugins {
     async fn load(
         &self,
         name: &str,
-        bytes: Vec<u8>,
+        source: Source,
         settings: Arc<PluginSettings>,
     ) -> Result<Generation, LoadError> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
@@ -252,7 +261,7 @@ impl Plugins {
             self.cache.clone(),
             number,
             name,
-            bytes,
+            source,
             settings,
         )
         .await

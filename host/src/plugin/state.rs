@@ -6,6 +6,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use super::call::CallContext;
 use super::deadline::RunClock;
 use super::grant::Grant;
 use super::log::{Captured, PluginLog};
@@ -43,7 +44,11 @@ pub struct State {
 /// The call that host functions work for.
 pub struct ActiveCall {
     pub connection: ConnectionId,
+    /// Name of the endpoint.
+    pub endpoint: Arc<str>,
     pub surroundings: Arc<dyn Surroundings>,
+    /// How many publications away from a client's message.
+    pub depth: u8,
     /// Effects that this call may still add.
     room: usize,
     /// Bytes that its effects may still add.
@@ -52,15 +57,13 @@ pub struct ActiveCall {
 
 impl ActiveCall {
     /// `before` is the number of effects that earlier hooks of the message have had.
-    pub fn new(
-        connection: ConnectionId,
-        surroundings: Arc<dyn Surroundings>,
-        before: usize,
-    ) -> Self {
+    pub fn new(cx: &CallContext, before: usize) -> Self {
         let room = Effects::LIMIT.saturating_sub(before);
         Self {
-            connection,
-            surroundings,
+            connection: cx.connection,
+            endpoint: Arc::clone(&cx.endpoint),
+            surroundings: Arc::clone(&cx.surroundings),
+            depth: cx.depth,
             room,
             bytes: EFFECT_BYTES,
         }
@@ -75,8 +78,9 @@ impl State {
         tape: Tape,
     ) -> Self {
         let captured = Captured::new(Arc::clone(&log));
-        // No environment, arguments, folders, stdin or network: nothing is reachable
-        // through WASI but clocks and random numbers.
+        // No environment, arguments, folders, stdin or network (sockets are denied unless
+        // the builder allows them): nothing is reachable through WASI but clocks and
+        // random numbers.
         let mut wasi = WasiCtx::builder();
         wasi.stdout(captured.stdout())
             .stderr(captured.stderr())

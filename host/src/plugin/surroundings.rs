@@ -34,6 +34,9 @@ pub trait Surroundings: Send + Sync {
     /// Number of connections in a group.
     fn count(&self, group: &str) -> u32;
 
+    /// Whether a message can be published into this endpoint.
+    fn publishable(&self, endpoint: &str) -> Result<(), HostError>;
+
     /// Makes the typed row of a plugin's insert. The id is assigned here, so that the
     /// plugin knows it before the commit.
     fn insert(

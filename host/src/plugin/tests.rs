@@ -7,5 +7,7 @@ mod fixtures;
 mod hostile;
 mod loading;
 mod reload;
+#[cfg(javascript_runtime)]
+mod scripts;
 mod speed;
 mod support;

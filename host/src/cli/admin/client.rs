@@ -79,10 +79,12 @@ impl Client {
         self.answer(self.authorized(request).send_empty())
     }
 
-    pub fn put(&self, path: &str, wasm: &[u8]) -> Result<Value, Failure> {
+    pub fn put(&self, path: &str, bytes: &[u8]) -> Result<Value, Failure> {
         let request = self.agent.put(self.url(path));
-        let request = self.authorized(request).content_type("application/wasm");
-        self.answer(request.send(wasm))
+        let request = self
+            .authorized(request)
+            .content_type("application/octet-stream");
+        self.answer(request.send(bytes))
     }
 
     /// Asks for health and readiness; a server that is not ready is no failure here.

@@ -1,16 +1,24 @@
 //! `hookcast:plugin/messaging`: sends, buffered until the hook returns ok.
 
+use std::sync::Arc;
+
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::Answer;
-use crate::effects::Effect;
+use crate::effects::{Effect, Publication};
 use crate::id::ConnectionId;
+use crate::log::Method;
 use crate::plugin::bindings::hookcast::plugin::messaging;
+use crate::plugin::grant::Grant;
 use crate::plugin::state::State;
 use crate::plugin::surroundings::HostError;
 
 /// Bytes a close frame has for its reason (RFC 6455: 125 with the code).
 const REASON: usize = 123;
+
+/// How deep messages may be that plugins publish because of one another.
+const DEPTH: u8 = 8;
 
 /// Bytes a user id or the name of a group may have.
 const NAME: usize = 256;
@@ -59,6 +67,24 @@ impl messaging::Host for State {
         )?)
     }
 
+    fn publish(&mut self, endpoint: String, method: String, message: String) -> Answer<()> {
+        self.may_publish(&endpoint)?;
+        let json = self.message(message)?;
+        let bytes = endpoint.len() + json.len();
+        let Some(method) = Method::parse(&method) else {
+            return Err(invalid("the method is none of POST, PUT and DELETE").into());
+        };
+        let Ok(Value::Object(message)) = serde_json::from_str(&json) else {
+            return Err(invalid("what is published must be a JSON object").into());
+        };
+        let publication = Publication {
+            endpoint,
+            method,
+            message,
+        };
+        Ok(self.push(bytes, Effect::Publish(publication))?)
+    }
+
     fn close(&mut self, connection: String, code: u16, reason: String) -> Answer<()> {
         let connection = connection_id(&connection)?;
         if code != 1000 && !(3000..=4999).contains(&code) {
@@ -81,6 +107,30 @@ impl messaging::Host for State {
 }
 
 impl State {
+    /// Publishing into another endpoint than the plugin's own needs a grant.
+    fn may_publish(&mut self, endpoint: &str) -> Result<(), HostError> {
+        let call = self.active()?;
+        let (own, depth) = (Arc::clone(&call.endpoint), call.depth);
+        let surroundings = Arc::clone(&call.surroundings);
+        if *own != *endpoint {
+            self.need(&Grant::Publish(endpoint.to_owned()))?;
+        }
+        if depth >= DEPTH {
+            let message = format!(
+                "this message was itself published because of one that was, {DEPTH} deep; do \
+                 plugins answer each other?"
+            );
+            return Err(self.over("publish_depth", message));
+        }
+        let name = "messaging.publish";
+        let answer = match self.tape.scripted(name) {
+            Some(answer) => answer,
+            None => surroundings.publishable(endpoint),
+        };
+        self.tape.note(name, answer.as_ref());
+        answer
+    }
+
     /// Checks a message that a plugin sends: JSON, not larger than it may be.
     fn message(&self, json: String) -> Result<String, HostError> {
         let limit = self.settings.limits.output;

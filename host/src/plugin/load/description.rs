@@ -107,7 +107,7 @@ fn active(listed_hooks: &[String], exported: &[Hook]) -> Result<Vec<Hook>, Strin
         if !exported.contains(&hook) {
             return Err(format!(
                 "`describe` lists the hook `{hook}`, which the component does not export; export \
-                 `hookcast:plugin/{hook}@0.1.0`, or leave it out"
+                 `hookcast:plugin/{hook}@0.1.1`, or leave it out"
             ));
         }
         if !hooks.contains(&hook) {

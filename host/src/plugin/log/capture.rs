@@ -216,10 +216,16 @@ impl AsyncWrite for Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::log::Books;
 
     #[test]
     fn stderr_is_remembered_as_last_words_until_the_next_call() {
-        let captured = Captured::new(Arc::new(PluginLog::new("p".into(), 1, &Limits::default())));
+        let captured = Captured::new(Arc::new(PluginLog::new(
+            "p".into(),
+            1,
+            &Limits::default(),
+            Books::default().of("p"),
+        )));
         captured.err.take(b"panicked at src/lib.rs:7:\nboom");
         captured.flush();
         assert_eq!(
@@ -232,7 +238,12 @@ mod tests {
 
     #[test]
     fn a_line_that_never_ends_is_bounded() {
-        let captured = Captured::new(Arc::new(PluginLog::new("p".into(), 1, &Limits::default())));
+        let captured = Captured::new(Arc::new(PluginLog::new(
+            "p".into(),
+            1,
+            &Limits::default(),
+            Books::default().of("p"),
+        )));
         for _ in 0..100 {
             captured.out.take(&[b'x'; CHUNK]);
         }

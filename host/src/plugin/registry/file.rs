@@ -1,5 +1,5 @@
-//! Files of the plugins folder. A plugin is `NAME.wasm`; half-written ones have another
-//! name and become it by rename.
+//! Files of the plugins folder. Half-written ones have another name and become a plugin
+//! by rename.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -7,42 +7,37 @@ use std::path::{Path, PathBuf};
 
 use super::file_error;
 use crate::plugin::load::{LoadError, Step};
-
-fn path(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.wasm"))
-}
+use crate::plugin::source::{ONE_FILE, Source, file_of, files_of, plugin_of};
 
 pub fn exists(folder: &Path, name: &str) -> bool {
-    super::check_name(name).is_ok() && path(folder, name).is_file()
+    super::check_name(name).is_ok() && !files_of(folder, name).is_empty()
 }
 
 /// Names of the folder's plugins, sorted.
 pub fn names(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        let file = entry?.file_name();
-        let file = file.to_string_lossy();
-        if let Some(name) = file
-            .strip_suffix(".wasm")
-            .filter(|name| !name.starts_with('.'))
-        {
-            names.push(name.to_owned());
-        }
+        let path = entry?.path();
+        names.extend(plugin_of(&path).map(str::to_owned));
     }
     names.sort();
+    names.dedup();
     Ok(names)
 }
 
 /// Reads a plugin, one byte more than `limit` at most: what is too large is refused by
 /// its size, whatever the file grows to meanwhile.
-pub async fn read(folder: &Path, name: &str, limit: usize) -> Result<Vec<u8>, LoadError> {
-    let path = path(folder, name);
+pub async fn read(folder: &Path, name: &str, limit: usize) -> Result<Source, LoadError> {
+    let path = file_of(folder, name)
+        .map_err(|several| file_error(name, Step::Read, format!("{several}; {ONE_FILE}")))?;
     let shown = path.display().to_string();
+    let file = path.file_name().unwrap_or_default();
+    let file = file.to_string_lossy().into_owned();
     let read = move || {
         let mut bytes = Vec::new();
         let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
         File::open(&path)?.take(limit).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        Ok(Source { file, bytes })
     };
     blocking(read)
         .await
@@ -50,14 +45,23 @@ pub async fn read(folder: &Path, name: &str, limit: usize) -> Result<Vec<u8>, Lo
 }
 
 /// Writes a plugin, whole or not at all: it is on disk before it gets its name.
-pub async fn write(folder: &Path, name: &str, bytes: Vec<u8>) -> Result<(), LoadError> {
-    let target = path(folder, name);
+pub async fn write(folder: &Path, name: &str, source: Source) -> Result<(), LoadError> {
+    let target = folder.join(&source.file);
     let shown = target.display().to_string();
     let temporary = folder.join(format!(".{name}.{:016x}.tmp", rand::random::<u64>()));
+    let others = files_of(folder, name);
+    let others: Vec<_> = others.into_iter().filter(|file| *file != target).collect();
     let folder = folder.to_owned();
     let write = move || {
         let written = File::create_new(&temporary)
-            .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
+            .and_then(|mut file| file.write_all(&source.bytes).and_then(|()| file.sync_all()))
+            // A file of the other kind takes the new name first. So there are never two
+            // files of one plugin, and never none, wherever this ends.
+            .and_then(|()| {
+                others
+                    .iter()
+                    .try_for_each(|file| std::fs::rename(file, &target))
+            })
             .and_then(|()| std::fs::rename(&temporary, &target))
             .and_then(|()| File::open(&folder)?.sync_all());
         if written.is_err() {
@@ -74,12 +78,14 @@ pub async fn write(folder: &Path, name: &str, bytes: Vec<u8>) -> Result<(), Load
 
 /// Removes a plugin; one that is not there is removed.
 pub async fn remove(folder: &Path, name: &str) -> Result<(), (PathBuf, io::Error)> {
-    let path = path(folder, name);
-    let removed = path.clone();
-    match blocking(move || std::fs::remove_file(removed)).await {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err((path, error)),
-        _ => Ok(()),
+    for path in files_of(folder, name) {
+        let removed = path.clone();
+        match blocking(move || std::fs::remove_file(removed)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err((path, error)),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 async fn blocking<T: Send + 'static>(

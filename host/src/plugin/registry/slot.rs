@@ -9,6 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::info::Changes;
 use crate::plugin::generation::Generation;
 use crate::plugin::load::LoadError;
+use crate::plugin::source::Source;
 
 /// One name.
 pub(super) struct Slot {
@@ -57,8 +58,8 @@ pub struct Candidate(Parts);
 pub(super) struct Parts {
     pub(super) generation: Arc<Generation>,
     pub(super) slot: Arc<Slot>,
-    /// An upload's bytes, written to the folder when it is activated.
-    pub(super) upload: Option<Vec<u8>>,
+    /// An upload, written to the folder when it is activated.
+    pub(super) upload: Option<Source>,
     /// Nobody else loads the name while it is held.
     pub(super) _loading: OwnedMutexGuard<()>,
 }
@@ -78,8 +79,8 @@ impl Candidate {
     }
 
     /// The same, to become the file of its name.
-    pub(super) fn uploaded(mut self, bytes: Vec<u8>) -> Self {
-        self.0.upload = Some(bytes);
+    pub(super) fn uploaded(mut self, source: Source) -> Self {
+        self.0.upload = Some(source);
         self
     }
 

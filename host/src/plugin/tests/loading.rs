@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::support::{ENGINE, Room, context, generation, guest, none, parse, try_load};
 use crate::plugin::load::load;
+use crate::plugin::source::Source;
 use crate::plugin::{CompileCache, Grant, Hook, Limits, PluginSettings, Step};
 
 async fn refused(name: &str, bytes: Vec<u8>, settings: PluginSettings) -> (Step, String) {
@@ -65,7 +66,7 @@ async fn what_is_no_plugin_is_refused_at_its_step_with_a_remedy() {
             bench.clone(),
             small,
             Step::Digest,
-            "limits.component",
+            "add `component = \"32 MiB\"` to [plugins.bench.limits]",
         ),
         (
             "starved",
@@ -76,7 +77,7 @@ async fn what_is_no_plugin_is_refused_at_its_step_with_a_remedy() {
         ),
         (
             "text",
-            b"hello".to_vec(),
+            b"hell\xff".to_vec(),
             usual(),
             Step::Format,
             "wasm32-wasip2",
@@ -103,7 +104,7 @@ async fn what_is_no_plugin_is_refused_at_its_step_with_a_remedy() {
             guest("no-hooks"),
             usual(),
             Step::Exports,
-            "`hookcast:plugin/describe@0.1.",
+            "`hookcast:plugin/describe@0.1.1`",
         ),
         (
             "foreign",
@@ -131,7 +132,7 @@ async fn compiled_code_is_cached_and_never_trusted_when_changed() {
     let folder = tempfile::tempdir().expect("a folder");
     let cache = Arc::new(CompileCache::open(folder.path()).expect("opens"));
     let settings = Arc::new(PluginSettings::default());
-    let bytes = guest("bench");
+    let source = Source::uploaded(folder.path(), "bench", guest("bench"));
     let again = || {
         let cache = Some(Arc::clone(&cache));
         load(
@@ -139,7 +140,7 @@ async fn compiled_code_is_cached_and_never_trusted_when_changed() {
             cache,
             1,
             "bench",
-            bytes.clone(),
+            source.clone(),
             Arc::clone(&settings),
         )
     };

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::support::{Room, context, generation, granted, none};
+use super::support::{Room, context, generation, granted, none, try_load};
 use crate::plugin::bindings::hookcast::plugin::types::Call;
 use crate::plugin::instance::Instance;
 use crate::plugin::{CallContext, Generation, Hook, Isolation, PluginSettings};
@@ -78,4 +78,36 @@ async fn cost_of_a_call() {
         println!("{guest} {isolation:?}: {whole:?} a call of {bytes} bytes, {raw:?} raw");
         println!("  loaded (us): {:?}", generation.report().steps);
     }
+}
+
+/// Of a script: a call, and an instance with the script run in it.
+#[tokio::test]
+#[ignore = "a measurement: prints and asserts nothing"]
+async fn cost_of_a_script() {
+    let body = "x".repeat(160);
+    let message = format!(r#"{{"body":"{body}","topic":"Help","n":1}}"#);
+    let source = b"export function prepare(call, message) {
+        message.body = message.body.trim();
+        return message;
+    }";
+    let cx = context(Room::default());
+    let loaded = try_load("script", source.to_vec(), PluginSettings::default()).await;
+    let generation = loaded.expect("a script");
+    let (mut calls, mut instances) = (Vec::new(), Vec::new());
+    for _ in 0..BATCHES {
+        calls.push(whole(&generation, &cx, &message).await);
+        let began = Instant::now();
+        generation
+            .pool
+            .make(Hook::Prepare)
+            .await
+            .expect("an instance");
+        instances.push(began.elapsed());
+    }
+    let (call, instance) = (median(calls), median(instances));
+    println!(
+        "script: {call:?} a call of {} bytes, {instance:?} an instance",
+        message.len()
+    );
+    println!("  loaded (us): {:?}", generation.report().steps);
 }

@@ -1,6 +1,6 @@
 //! Guests, an engine for all tests, and an endpoint that is not there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use futures_util::FutureExt as _;
@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::effects::Effects;
 use crate::id::ConnectionId;
 use crate::plugin::load::load;
+use crate::plugin::source::Source;
 use crate::plugin::{
     CallContext, CompileCache, Engine, EngineSettings, Generation, Grant, HostError, Limits,
     LoadError, PluginSettings, Surroundings,
@@ -69,7 +70,8 @@ pub async fn try_load(
     settings: PluginSettings,
 ) -> Result<Generation, LoadError> {
     let cache = Some(Arc::clone(&CACHE));
-    load(&ENGINE, cache, 1, name, bytes, Arc::new(settings)).await
+    let source = Source::uploaded(Path::new(""), name, bytes);
+    load(&ENGINE, cache, 1, name, source, Arc::new(settings)).await
 }
 
 /// The usual settings with everything granted: `relay` and `misbehave` import `rows`.
@@ -169,6 +171,10 @@ impl Surroundings for Room {
 
     fn count(&self, _: &str) -> u32 {
         u32::try_from(self.members.len()).unwrap_or(u32::MAX)
+    }
+
+    fn publishable(&self, _: &str) -> Result<(), HostError> {
+        Ok(())
     }
 
     fn insert(

@@ -63,7 +63,8 @@ impl SqliteAppender {
         time: i64,
         savepoints: bool,
     ) -> Result<Vec<Verdict>, Stop> {
-        for table in group.iter().filter_map(|one| one.table.as_ref()) {
+        let parts = group.iter().flat_map(Submission::parts);
+        for table in parts.filter_map(|part| part.table.as_ref()) {
             self.statements.learn(table);
         }
         self.connection
@@ -97,11 +98,12 @@ impl Appender for SqliteAppender {
             return Ok(group
                 .iter()
                 .map(|one| Verdict::Written {
-                    first: one.log.ring.head(),
+                    first: one.own.log.ring.head(),
                 })
                 .collect());
         }
-        let durability = group.iter().map(|one| one.log.durability).max();
+        let parts = group.iter().flat_map(Submission::parts);
+        let durability = parts.map(|part| part.log.durability).max();
         let durability = durability.unwrap_or(Durability::Full);
         let result = self.set_durability(durability).map_err(Stop::Storage);
         let result = result.and_then(|()| match self.attempt(group, time, false) {

@@ -9,7 +9,7 @@ use super::append::MESSAGE_ID_WINDOW;
 use super::statements::{Statements, TableSql};
 use crate::log::appender::Verdict;
 use crate::log::submission::{Draft, MessageId};
-use crate::log::{EndpointLog, Lane, Submission};
+use crate::log::{EndpointLog, Lane, Part, Source, Submission};
 use crate::rejection::{Rejection, code};
 use crate::row::{Cell, Row, RowWrite};
 
@@ -86,41 +86,36 @@ impl<'a> Pass<'a> {
             return Ok(Verdict::Behind);
         }
         if let Some(id) = &one.source.message_id
-            && let Some(verdict) = self.repeated(one.log.id, id)?
+            && let Some(verdict) = self.repeated(one.own.log.id, id)?
         {
             return Ok(verdict);
         }
-        let head = *self
-            .heads
-            .entry(Arc::as_ptr(&one.log))
-            .or_insert_with(|| one.log.ring.head());
-        if self.savepoints {
+        let written = if self.savepoints {
+            let heads: Vec<_> = one.parts().map(|part| self.head(&part.log)).collect();
             self.run("SAVEPOINT message")?;
-        }
-        let written = self.write(one, head);
-        if self.savepoints {
+            let written = self.write(one);
             if written.is_err() {
                 self.run("ROLLBACK TO message")?;
+                for (part, head) in one.parts().zip(heads) {
+                    self.heads.insert(Arc::as_ptr(&part.log), head);
+                }
             }
             self.run("RELEASE message")?;
-        }
+            written
+        } else {
+            self.write(one)
+        };
         match written {
-            Ok(newest) => {
-                self.heads.insert(Arc::as_ptr(&one.log), newest);
-                // A message without events of its own stands where the log stands.
-                Ok(Verdict::Written {
-                    first: newest.min(head + 1),
-                })
-            }
+            Ok(first) => Ok(Verdict::Written { first }),
             Err(Failure::Storage(error)) => Err(Stop::Storage(error)),
             Err(_) if !self.savepoints => Err(Stop::Message),
             Err(Failure::Constraint(reason)) => {
-                tracing::info!(endpoint = %one.log.name, reason, "the database refused a row");
+                tracing::info!(endpoint = %one.own.log.name, reason, "the database refused a row");
                 let message = format!("the database refused the row: {reason}");
                 Ok(Verdict::Refused(Rejection::new(code::CONSTRAINT, message)))
             }
             Err(Failure::Log(reason)) => {
-                tracing::error!(endpoint = %one.log.name, reason, "the log refused an entry");
+                tracing::error!(endpoint = %one.own.log.name, reason, "the log refused an entry");
                 let message = "an error inside the server; its log has more";
                 Ok(Verdict::Refused(Rejection::new(code::INTERNAL, message)))
             }
@@ -135,31 +130,55 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Writes rows, events and the message id; returns the log's newest offset.
-    fn write(&self, one: &Submission, head: u64) -> Result<u64, Failure> {
-        let mut offset = head;
-        for draft in one.drafts() {
-            if let (Some(change), Some(table)) = (&draft.change, &one.table) {
-                self.change(self.statements.of(table), change)?;
-            }
-            offset += 1;
-            self.event(one, draft, offset)
-                .map_err(|failure| match failure {
-                    Failure::Constraint(reason) => Failure::Log(reason),
-                    other => other,
-                })?;
+    /// A log's newest offset, what this pass has written included.
+    fn head(&mut self, log: &Arc<EndpointLog>) -> u64 {
+        let head = self.heads.entry(Arc::as_ptr(log));
+        *head.or_insert_with(|| log.ring.head())
+    }
+
+    /// Writes rows, events and the message id. Returns the first offset of the message's
+    /// own events; without any it stands where its log stands.
+    fn write(&mut self, one: &Submission) -> Result<u64, Failure> {
+        let before = self.head(&one.own.log);
+        self.part(one, &one.own)?;
+        let first = self.head(&one.own.log).min(before + 1);
+        for part in &one.published {
+            self.part(one, part)?;
         }
         if let Some(id) = &one.source.message_id {
-            let position = one.log.position(offset.min(head + 1)).to_string();
+            let position = one.own.log.position(first).to_string();
             self.prepare(
                 "INSERT INTO hookcast_message_ids VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
                  ON CONFLICT DO UPDATE SET body = ?4, position = ?5, time = ?6",
             )?
             .execute(params![
-                one.log.id, id.sender, id.id, id.body, position, self.time
+                one.own.log.id,
+                id.sender,
+                id.id,
+                id.body,
+                position,
+                self.time
             ])?;
         }
-        Ok(offset)
+        Ok(first)
+    }
+
+    /// Writes what a message brings to one endpoint.
+    fn part(&mut self, one: &Submission, part: &Part) -> Result<(), Failure> {
+        let mut offset = self.head(&part.log);
+        for draft in part.drafts() {
+            if let (Some(change), Some(table)) = (&draft.change, &part.table) {
+                self.change(self.statements.of(table), change)?;
+            }
+            offset += 1;
+            self.event(&one.source, part, draft, offset)
+                .map_err(|failure| match failure {
+                    Failure::Constraint(reason) => Failure::Log(reason),
+                    other => other,
+                })?;
+        }
+        self.heads.insert(Arc::as_ptr(&part.log), offset);
+        Ok(())
     }
 
     fn change(&self, sql: &TableSql, change: &RowWrite) -> Result<(), Failure> {
@@ -177,8 +196,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn event(&self, one: &Submission, draft: &Draft, offset: u64) -> Result<(), Failure> {
-        let table = one.table.as_deref();
+    fn event(
+        &self,
+        source: &Source,
+        part: &Part,
+        draft: &Draft,
+        offset: u64,
+    ) -> Result<(), Failure> {
+        let table = part.table.as_deref();
         let text = |row: Option<&Row>| {
             let object = row?.to_json(table?);
             Some(serde_json::Value::Object(object).to_string())
@@ -193,18 +218,18 @@ impl<'a> Pass<'a> {
             "INSERT INTO hookcast_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
-            one.log.id,
+            part.log.id,
             offset as i64,
             self.time,
             draft.method.map(|method| method.as_str()),
             draft.audience.to_text(),
-            one.source.connection.to_string(),
-            one.source.user.as_deref(),
+            source.connection.to_string(),
+            source.user.as_deref(),
             draft.exclude_origin,
             text(row),
             text(old),
             draft.sent,
-            &*one.judged_by,
+            &*part.judged_by,
         ])?;
         Ok(())
     }

@@ -33,6 +33,8 @@ pub fn run(key: &str, call: &Call, message: &str) -> Verdict {
         "not_object" => Ok(Some("[1]".to_owned())),
         "change_id" => Ok(Some(with_other_id(message))),
         "effects" => reply_often(number(&message, "count", 1)),
+        "publish_again" => publish_again(call, message),
+        "publish_often" => publish_often(call, number(&message, "count", 1)),
         "reply_then_trap" => {
             leave_traces(call);
             abort()
@@ -118,6 +120,26 @@ fn with_other_id(mut message: Json) -> String {
 fn reply_often(count: usize) -> Verdict {
     for number in 0..count {
         if let Err(error) = messaging::reply(json!({"_effect": number})) {
+            return rejected(&error.code, &error.message);
+        }
+    }
+    Ok(None)
+}
+
+/// Publishes what it got where it came from, which leads to the same again. It stops
+/// where the host refuses, and says so in what is stored.
+fn publish_again(call: &Call, mut message: Json) -> Verdict {
+    if let Err(error) = messaging::publish(&call.endpoint, "POST", &message) {
+        message["body"] = error.code.into();
+        return Ok(Some(message.to_string()));
+    }
+    Ok(None)
+}
+
+fn publish_often(call: &Call, count: usize) -> Verdict {
+    for number in 0..count {
+        let message = json!({"body": number});
+        if let Err(error) = messaging::publish(&call.endpoint, "POST", message) {
             return rejected(&error.code, &error.message);
         }
     }

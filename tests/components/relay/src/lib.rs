@@ -20,7 +20,7 @@ export!(
         context::Groups, context::Metadata, context::Config,
         groups::Join, groups::Leave, groups::Move, groups::Members, groups::Count,
         messaging::Reply, messaging::ToConnection, messaging::ToUser, messaging::ToGroup,
-        messaging::Broadcast, messaging::Close,
+        messaging::Broadcast, messaging::Publish, messaging::Close,
         rows::Select, rows::Insert, rows::Update, rows::Delete,
         log::Log,
     )

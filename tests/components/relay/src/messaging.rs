@@ -46,6 +46,16 @@ message! {
 }
 
 message! {
+    /// Into an endpoint.
+    Publish = "publish" { endpoint: String, method: Option<String>, message: Json },
+    |message, _call| messaging::publish(
+        &message.endpoint,
+        message.method.as_deref().unwrap_or("POST"),
+        &message.message,
+    )
+}
+
+message! {
     /// Closes a connection, by default the sender's own with 1000.
     Close = "close" { connection: Option<String>, code: Option<u16>, reason: Option<String> },
     |message, call| messaging::close(
