@@ -6,7 +6,9 @@
 mod connections;
 mod endpoints;
 mod error;
+mod plugin_calls;
 mod plugin_logs;
+mod plugin_trial;
 mod plugins;
 mod token;
 
@@ -54,6 +56,21 @@ fn router(app: Arc<App>) -> Router {
         )
         .route("/api/plugins/{name}/reload", post(plugins::reload))
         .route("/api/plugins/{name}/logs", get(plugin_logs::show))
+        .route("/api/plugins/{name}/failures", get(plugin_calls::failures))
+        .route(
+            "/api/plugins/{name}/failures/{id}",
+            get(plugin_calls::failure),
+        )
+        .route("/api/plugins/{name}/record", post(plugin_calls::record))
+        .route(
+            "/api/plugins/{name}/recordings",
+            get(plugin_calls::recordings),
+        )
+        .route(
+            "/api/plugins/{name}/recordings/{id}",
+            get(plugin_calls::recording),
+        )
+        .route("/api/plugins/{name}/try", post(plugin_trial::run))
         .route("/api/reload", post(reload_config))
         .route("/api/endpoints", get(endpoints::list))
         .route("/api/connections", get(connections::list))

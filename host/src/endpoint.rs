@@ -153,6 +153,26 @@ impl Chain {
         })
     }
 
+    /// The same with instances of its own, for a trial; `instead` takes the place of the
+    /// generation of its name.
+    ///
+    /// # Errors
+    /// As of [`Chain::new`].
+    pub fn twin(&self, instead: Option<&Arc<Generation>>) -> Result<Self, String> {
+        let twins = self.generations.iter().map(|one| match instead {
+            Some(other) if other.name() == one.name() => Arc::clone(other),
+            _ => Arc::new(one.twin()),
+        });
+        Self::new(twins.collect())
+    }
+
+    /// The generation of a plugin, by its number.
+    pub fn number_of(&self, plugin: &str) -> Option<u64> {
+        let mut generations = self.generations.iter();
+        let found = generations.find(|one| &**one.name() == plugin)?;
+        Some(found.number())
+    }
+
     /// The generations that have a hook, in order.
     pub fn with(&self, hook: Hook) -> impl Iterator<Item = &Arc<Generation>> {
         self.generations

@@ -80,6 +80,30 @@ pub async fn judge(
     })
 }
 
+/// Judges a message for a trial, from the plugins' defaults on. It has its id and its
+/// time; `old` is the row it changes. Gives what it would become and what hooks want
+/// done, of which nothing is.
+pub async fn rehearse(
+    endpoint: &Endpoint,
+    chain: &Chain,
+    call: CallContext,
+    method: Method,
+    message: serde_json::Map<String, serde_json::Value>,
+    old: Option<crate::row::Row>,
+) -> (Result<Draft, Rejection>, Effects) {
+    let mut judging = Judging {
+        endpoint,
+        chain,
+        call,
+        effects: Effects::default(),
+    };
+    let judged = match defaults::hooks(&mut judging, method, message, old.as_ref()).await {
+        Ok(message) => judging.filled(method, message, old).await,
+        Err(rejection) => Err(rejection),
+    };
+    (judged, judging.effects)
+}
+
 /// What a message brings to its own endpoint, and to those that plugins publish into.
 async fn parts(
     connection: &Arc<Connection>,
@@ -114,6 +138,16 @@ impl Judging<'_> {
     ) -> Result<Draft, Rejection> {
         let old = self.old_row(method, &message).await?;
         let message = defaults::fill(self, method, message, old.as_ref()).await?;
+        self.filled(method, message, old).await
+    }
+
+    /// A message that has its defaults, through the stages that follow.
+    async fn filled(
+        &mut self,
+        method: Method,
+        message: Object,
+        old: Option<crate::row::Row>,
+    ) -> Result<Draft, Rejection> {
         let message = prepare::prepare(self, method, message).await?;
         let change = self.row_change(method, &message, old)?;
         let sent = modify::modify(self, message, change.as_ref()).await?;

@@ -37,4 +37,5 @@ pub mod serve;
 pub mod server;
 pub mod storage;
 pub mod telemetry;
+pub mod trial;
 pub mod waiting;

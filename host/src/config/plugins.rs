@@ -16,6 +16,8 @@ use crate::plugin::{Grant, Isolation, ONE_FILE, file_of, plugin_of};
 pub struct PluginsConfig {
     /// Folder of the plugins' files, relative to the working directory.
     pub dir: PathBuf,
+    /// Failed calls of each plugin that are kept as fixtures; 0 for none.
+    pub failures: usize,
     /// Plugins that have a table. The others have the defaults; see [`Self::of`].
     pub by_name: BTreeMap<String, PluginConfig>,
 }
@@ -34,6 +36,7 @@ pub struct PluginConfig {
 impl PluginsConfig {
     pub(super) fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
         let dir = section.read("dir", "plugins".into(), folder);
+        let failures = section.read("failures", 20, |value| value.whole(0..=10_000));
         let mut by_name = BTreeMap::new();
         for (name, value) in section.take_named() {
             if let Err(wrong) = check_name(&name) {
@@ -43,7 +46,11 @@ impl PluginsConfig {
             by_name.insert(name, PluginConfig::read(value.into_section(), engine));
         }
         section.finish();
-        Self { dir, by_name }
+        Self {
+            dir,
+            failures,
+            by_name,
+        }
     }
 
     /// A plugin's settings: its table's, or the defaults.

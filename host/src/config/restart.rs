@@ -20,6 +20,10 @@ impl Config {
             ),
             ("engine.cache", self.engine.cache != new.engine.cache),
             ("plugins.dir", self.plugins.dir != new.plugins.dir),
+            (
+                "plugins.failures",
+                self.plugins.failures != new.plugins.failures,
+            ),
         ];
         let mut keys: Vec<String> = differs
             .into_iter()

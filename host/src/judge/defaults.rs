@@ -36,6 +36,16 @@ pub(super) async fn fill(
         }
         Method::Put | Method::Delete => {}
     }
+    hooks(judging, method, message, old).await
+}
+
+/// The plugins' part of it.
+pub(super) async fn hooks(
+    judging: &mut Judging<'_>,
+    method: Method,
+    message: Map<String, Value>,
+    old: Option<&Row>,
+) -> Result<Object, Rejection> {
     let mut message = Object::new(message);
     for generation in judging.chain.with(Hook::Defaults) {
         let filled = generation

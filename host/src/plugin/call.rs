@@ -240,7 +240,12 @@ impl Generation {
         let served = self.serve(&mut lease.instance, cx, input, effects, script);
         let (mut outcome, took) = served.await;
         match &cx.rehearsal {
-            Some(rehearsal) => rehearsal.note(self.number, hook, took),
+            Some(rehearsal) => {
+                rehearsal.note(self.number, hook, took);
+                if let Err(error) = &outcome {
+                    rehearsal.failed(error);
+                }
+            }
             None => {
                 self.count(hook, took, &outcome);
                 if let Some(watch) = &self.watch {
@@ -396,7 +401,8 @@ impl Generation {
             problem: problem.into(),
         }
         .by(cx.cause());
-        if cx.rehearsal.is_some() {
+        if let Some(rehearsal) = &cx.rehearsal {
+            rehearsal.failed(&error);
             return error;
         }
         self.statistics.unusable(hook);

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::hook::Hook;
 use super::load::LoadReport;
+use super::log::PluginLog;
 use super::pool::Pool;
 use super::recorder::Watch;
 use super::settings::PluginSettings;
@@ -113,7 +114,7 @@ impl Generation {
             imports: self.imports.clone(),
             loaded_at: self.loaded_at,
             report: self.report.clone(),
-            pool: self.pool.twin(),
+            pool: self.pool.twin(Arc::new(PluginLog::keeping(self))),
             statistics: Arc::clone(&self.statistics),
             watch: None,
         }

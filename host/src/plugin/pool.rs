@@ -86,15 +86,15 @@ impl Pool {
         }
     }
 
-    /// A pool of the same kind of instances that has none yet.
-    pub fn twin(&self) -> Self {
+    /// A pool of the same kind of instances that has none yet. They write another log.
+    pub fn twin(&self, log: Arc<PluginLog>) -> Self {
         Self::new(
             self.engine.clone(),
             self.pre.clone(),
             self.exports.clone(),
             self.script.clone(),
             Arc::clone(&self.settings),
-            Arc::clone(&self.log),
+            log,
             Arc::clone(&self.statistics),
         )
     }

@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::generation::Generation;
 use super::load::{LoadError, Step, check_name, load};
 use super::log::LogBook;
+use super::recorder::{Recorder, Watch};
 use super::settings::PluginSettings;
 use super::source::Source;
 
@@ -38,6 +39,8 @@ pub struct Plugins {
     loading: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// The last generation number given out.
     numbers: AtomicU64,
+    /// None where nothing is recorded.
+    recorder: Option<Recorder>,
 }
 
 /// A request about plugins that was not carried out.
@@ -80,7 +83,14 @@ impl Plugins {
             slots: RwLock::default(),
             loading: Mutex::default(),
             numbers: AtomicU64::new(0),
+            recorder: None,
         }
+    }
+
+    /// The same, with calls recorded.
+    pub fn recorded(mut self, recorder: Recorder) -> Self {
+        self.recorder = Some(recorder);
+        self
     }
 
     /// Loads every plugin of the folder, one after the other by name. Files that begin
@@ -164,6 +174,35 @@ impl Plugins {
         let source = Source::uploaded(&self.folder, name, bytes);
         let result = self.load(name, source.clone(), self.settings(name)).await;
         Ok(self.judged(slot, loading, result)?.uploaded(source))
+    }
+
+    /// Loads a plugin for a trial, from `bytes` or else from its file, and says what
+    /// activating it would change. It never serves, and whether it loads is not noted.
+    pub async fn trial(
+        &self,
+        name: &str,
+        bytes: Option<Vec<u8>>,
+    ) -> Result<(Generation, Changes), RegistryError> {
+        check_name(name)?;
+        let settings = self.settings(name);
+        let source = match bytes {
+            Some(bytes) => Source::uploaded(&self.folder, name, bytes),
+            None if file::exists(&self.folder, name) => {
+                file::read(&self.folder, name, settings.limits.component).await?
+            }
+            None => return Err(self.unknown(name)),
+        };
+        let generation = self.load(name, source, settings).await?;
+        let current = self.handle(name).and_then(|plugin| plugin.current());
+        let changes = Changes::between(current.as_deref(), &generation);
+        Ok((generation, changes))
+    }
+
+    /// The watch over a plugin's calls; none when there is no such plugin, or nothing is
+    /// recorded.
+    pub fn watch(&self, name: &str) -> Option<Arc<Watch>> {
+        self.handle(name)?;
+        Some(self.recorder.as_ref()?.watch(name))
     }
 
     /// Makes a candidate current. Messages whose judging began before keep the old
@@ -256,15 +295,17 @@ impl Plugins {
         settings: Arc<PluginSettings>,
     ) -> Result<Generation, LoadError> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
-        load(
+        let loaded = load(
             &self.engine,
             self.cache.clone(),
             number,
             name,
             source,
             settings,
-        )
-        .await
+        );
+        let mut generation = loaded.await?;
+        generation.watch = self.recorder.as_ref().map(|recorder| recorder.watch(name));
+        Ok(generation)
     }
 
     /// Turns the result of loading into a candidate, or notes the failure.

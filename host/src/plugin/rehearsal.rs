@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::error::HookError;
 use super::hook::Hook;
 use super::tape::{Notes, Seed};
 
@@ -15,6 +16,8 @@ pub struct Rehearsal {
     script: Notes,
     /// Generation, hook and time of each call.
     calls: Mutex<Vec<(u64, Hook, Duration)>>,
+    /// What the operator would be told of the first that failed.
+    failure: Mutex<Option<String>>,
 }
 
 impl Rehearsal {
@@ -39,6 +42,7 @@ impl Rehearsal {
         Self {
             script,
             calls: Mutex::default(),
+            failure: Mutex::default(),
         }
     }
 
@@ -48,6 +52,15 @@ impl Rehearsal {
 
     pub(super) fn note(&self, generation: u64, hook: Hook, took: Duration) {
         self.calls.lock().push((generation, hook, took));
+    }
+
+    pub(super) fn failed(&self, error: &HookError) {
+        self.failure.lock().get_or_insert_with(|| error.to_string());
+    }
+
+    /// Why the first call that failed did so; none when none failed.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().clone()
     }
 
     /// The calls so far: generation, hook and time of each.

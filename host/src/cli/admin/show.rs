@@ -1,5 +1,7 @@
 //! The admin API's answers for people.
 
+mod trial;
+
 use serde_json::{Map, Value};
 
 use super::Command;
@@ -30,6 +32,21 @@ pub(super) fn answer(command: &Command, answer: &Value) -> String {
             "no connections",
         ),
         Command::Plugin { .. } => fields(answer),
+        Command::Try { .. } => trial::trial(answer),
+        Command::Failures { id: None, .. } => table(
+            &answer["failures"],
+            &["id", "hook", "fails", "version", "generation", "message"],
+            "no failed calls",
+        ),
+        // For files: a fixture is JSON.
+        Command::Failures { id: Some(_), .. } => {
+            serde_json::to_string_pretty(answer).unwrap_or_default()
+        }
+        Command::Record { folder, .. } => {
+            let recorded = answer["recorded"].as_array().map_or(0, Vec::len);
+            let (wanted, folder) = (cell(&answer["wanted"]), folder.display());
+            format!("{recorded} of {wanted} calls are in {folder}")
+        }
         Command::Put { .. } | Command::Reload { name: Some(_) } => report(answer),
         Command::Reload { name: None } => reload(answer),
         Command::Delete { name } => format!("{name} is deleted"),
