@@ -25,21 +25,32 @@ const CONFIG: &str = r#"
 /// Adds the plugin `chat` to a server.
 type Install = fn(Setup) -> Setup;
 
-const LANGUAGES: &[(&str, Install)] = &[
-    ("Rust", |setup| setup.guest("chat")),
-    #[cfg(javascript_runtime)]
-    ("JavaScript", |setup| {
+/// What a language needs and this machine lacks.
+type Missing = fn() -> Option<String>;
+
+const LANGUAGES: &[(&str, Missing, Install)] = &[
+    ("Rust", || None, |setup| setup.guest("chat")),
+    ("JavaScript", runtime_missing, |setup| {
         setup.sample("javascript/chat.js", "chat.js")
     }),
+    (
+        "Python",
+        || guests::missing("chat-py"),
+        |setup| setup.guest_as("chat-py", "chat"),
+    ),
 ];
+
+fn runtime_missing() -> Option<String> {
+    let lacks = "the server has no JavaScript runtime: `cargo xtask javascript`";
+    (!cfg!(javascript_runtime)).then(|| lacks.to_owned())
+}
 
 #[tokio::test]
 async fn chat_is_the_same_in_each_language() {
-    let mut languages = LANGUAGES.to_vec();
-    if require::or_skip("chat in Python", guests::missing("chat-py")) {
-        languages.push(("Python", |setup| setup.guest_as("chat-py", "chat")));
-    }
-    for (language, install) in languages {
+    for (language, missing, install) in LANGUAGES {
+        if !require::or_skip(&format!("chat in {language}"), missing()) {
+            continue;
+        }
         // Seen when one of the scenarios fails.
         eprintln!("chat in {language}");
         let server = install(Setup::new(CONFIG).guest("relay")).start().await;

@@ -15,6 +15,7 @@ mod support;
 
 mod admin_listener;
 mod chat_in_each_language;
+mod compiling;
 mod config_reload;
 mod conflicts;
 mod crash;
@@ -35,6 +36,7 @@ mod message_ids;
 mod messaging;
 mod plugin_logs;
 mod plugins_admin;
+mod plugins_folder;
 mod plugins_refused;
 mod publish;
 mod python_plugin;

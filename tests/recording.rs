@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use hookcast::plugin::{
-    Engine, EngineSettings, Fixture, Generation, Grant, PluginSettings, Ran, load_alone, run,
+    Compiler, Engine, EngineSettings, Fixture, Generation, Grant, PluginSettings, Ran, load_alone,
+    run,
 };
 use serde_json::{Value, json};
 
@@ -47,7 +48,8 @@ async fn fixture(server: &TestServer, kind: &str, id: &Value) -> Fixture {
 }
 
 async fn fickle() -> Generation {
-    let engine = Engine::new(EngineSettings { instances: 32 }).expect("an engine");
+    let settings = EngineSettings { instances: 32 };
+    let engine = Engine::new(settings, Compiler::in_this_process()).expect("an engine");
     let settings = PluginSettings {
         grants: vec![Grant::RowsRead, Grant::RowsWrite],
         ..PluginSettings::default()
@@ -66,7 +68,9 @@ async fn a_trap_on_the_live_server_happens_again_in_the_runner() {
     let mut client = server.subscribe("/chat?topic=Help").await;
     client.acked(json!({"body": "a row to be seen"})).await;
     client.send(json!({"_msg_id": "bad-1", "do": "trap"})).await;
-    let (_, refused) = client.recv_until(|frame| frame.get("_error").is_some()).await;
+    let (_, refused) = client
+        .recv_until(|frame| frame.get("_error").is_some())
+        .await;
     assert_eq!(refused["_error"]["code"], "plugin_failed");
     let kept = kept(&server, "failures", 1).await;
     assert_eq!(
@@ -82,10 +86,20 @@ async fn a_trap_on_the_live_server_happens_again_in_the_runner() {
     let fixture = fixture(&server, "failures", &kept[0]["id"]).await;
     let recorded = fixture.recorded.clone().unwrap();
     let ran = replayed(&fixture).await;
-    let error = ran.outcome.as_ref().expect_err("it traps again").to_string();
-    assert!(error.contains("a row to be seen") && error.contains("topic"), "{error}");
+    let error = ran
+        .outcome
+        .as_ref()
+        .expect_err("it traps again")
+        .to_string();
+    assert!(
+        error.contains("a row to be seen") && error.contains("topic"),
+        "{error}"
+    );
     assert_eq!(Some(error), recorded.error, "with the same words");
-    assert!(ran.backtrace().is_some_and(|trace| trace.contains("fickle")));
+    assert!(
+        ran.backtrace()
+            .is_some_and(|trace| trace.contains("fickle"))
+    );
     assert_eq!(ran.backtrace(), recorded.backtrace.as_deref());
 }
 
@@ -100,7 +114,10 @@ async fn calls_that_went_well_are_kept_on_demand_and_go_the_same_way_again() {
     }
     let kept = kept(&server, "recordings", 2).await;
     for call in &kept {
-        assert_eq!((&call["fails"], &call["endpoint"]), (&Value::Null, &json!("chat")));
+        assert_eq!(
+            (&call["fails"], &call["endpoint"]),
+            (&Value::Null, &json!("chat"))
+        );
         let fixture = fixture(&server, "recordings", &call["id"]).await;
         let expect = fixture.expect.clone().unwrap();
         assert_eq!(expect.effects.as_ref().map(Vec::len), Some(2), "{expect:?}");
@@ -114,14 +131,19 @@ async fn output_that_only_the_judge_finds_unusable_is_kept_too() {
     let server = server().await;
     let mut client = server.subscribe("/chat").await;
     client.send(json!({"do": "garble"})).await;
-    client.recv_until(|frame| frame.get("_error").is_some()).await;
+    client
+        .recv_until(|frame| frame.get("_error").is_some())
+        .await;
     let kept = kept(&server, "failures", 1).await;
     assert_eq!(kept[0]["fails"], "output");
     let line = server.log.with(&["a hook failed", "connection "]).await;
     assert!(line.contains("JSON that is not an object"), "{line}");
     let fixture = fixture(&server, "failures", &kept[0]["id"]).await;
     let expect = fixture.expect.clone().unwrap();
-    assert_eq!(replayed(&fixture).await.differences(&expect), Vec::<String>::new());
+    assert_eq!(
+        replayed(&fixture).await.differences(&expect),
+        Vec::<String>::new()
+    );
 }
 
 #[tokio::test]
@@ -131,7 +153,9 @@ async fn the_newest_failures_are_kept_where_only_the_server_reads() {
     for n in 0..5 {
         let message = json!({"_msg_id": format!("m{n}"), "do": "trap"});
         client.send(message).await;
-        client.recv_until(|frame| frame.get("_error").is_some()).await;
+        client
+            .recv_until(|frame| frame.get("_error").is_some())
+            .await;
     }
     let path = "/api/plugins/fickle/failures";
     eventually("the last failure", async || {
@@ -140,10 +164,14 @@ async fn the_newest_failures_are_kept_where_only_the_server_reads() {
     })
     .await;
     let messages: Vec<_> = kept(&server, "failures", 3).await;
-    let messages: Vec<_> = messages.iter().map(|call| call["message"].clone()).collect();
+    let messages: Vec<_> = messages
+        .iter()
+        .map(|call| call["message"].clone())
+        .collect();
     assert_eq!(messages, ["m4", "m3", "m2"]);
     let folder = server.folder().join("data/failures/fickle");
-    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     for file in std::fs::read_dir(&folder).unwrap() {
         assert_eq!(mode(&file.unwrap().path()), 0o600);
@@ -152,7 +180,10 @@ async fn the_newest_failures_are_kept_where_only_the_server_reads() {
         let answer = server.api("GET", &format!("{path}/{id}")).await;
         assert_eq!(answer.status, 404, "{id}");
     }
-    let (code, _) = server.api("GET", "/api/plugins/nobody/failures").await.refused(404);
+    let (code, _) = server
+        .api("GET", "/api/plugins/nobody/failures")
+        .await
+        .refused(404);
     assert_eq!(code, "no_such_plugin");
 }
 
@@ -169,12 +200,17 @@ async fn one_command_makes_the_next_calls_files() {
     let command = tokio::task::spawn_blocking(move || command.output().expect("the command"));
     let mut sent = 0;
     while !command.is_finished() {
-        client.acked(json!({"body": format!("message {sent}")})).await;
+        client
+            .acked(json!({"body": format!("message {sent}")}))
+            .await;
         sent += 1;
     }
     let output = command.await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.starts_with("2 of 2 calls"), "{output:?}");
+    assert!(
+        output.status.success() && said.starts_with("2 of 2 calls"),
+        "{output:?}"
+    );
     let files: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
     assert_eq!(files.len(), 2);
     for file in files {
@@ -189,7 +225,9 @@ async fn nothing_is_kept_where_the_config_says_so() {
     let server = Setup::new(&config).guest("fickle").start().await;
     let mut client = server.subscribe("/chat").await;
     client.send(json!({"do": "trap"})).await;
-    client.recv_until(|frame| frame.get("_error").is_some()).await;
+    client
+        .recv_until(|frame| frame.get("_error").is_some())
+        .await;
     let line = server.log.with(&["a hook failed"]).await;
     assert!(!line.contains("hookcast plugin replay"), "{line}");
     assert!(!server.folder().join("data/failures").exists());

@@ -15,11 +15,13 @@ async fn scripts_are_refused_with_what_to_run() {
         // Nothing to see: this server has it.
         return;
     }
+    let source = "export function prepare() {}";
     let setup = Setup::new(CONFIG).guest_as("versioned-a", "versioned");
-    let server = setup.start().await;
-    let source = b"export function prepare() {}".to_vec();
-    let answer = server.api_with("PUT", "/api/plugins/p", source).await;
-    let (_, message) = answer.refused(422);
+    let server = setup.script("unused.js", source).start().await;
+    let shown = server.api("GET", "/api/plugins/unused").await.ok();
+    assert_eq!(shown["failure"]["step"], "format");
+    let answer = server.api_with("PUT", "/api/plugins/p", source.into());
+    let (_, message) = answer.await.refused(422);
     for part in ["step format", "cargo xtask javascript"] {
         assert!(message.contains(part), "{part}: {message}");
     }

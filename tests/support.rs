@@ -1,12 +1,14 @@
 //! What tests share: a real server, real clients, and patience.
 
 pub mod admin;
+pub mod bomb;
 pub mod client;
 pub mod database;
 pub mod guests;
 pub mod load;
 pub mod log;
 pub mod patience;
+pub mod processes;
 pub mod raw;
 pub mod require;
 pub mod server;

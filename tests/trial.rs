@@ -16,7 +16,10 @@ const CONFIG: &str = r#"
 "#;
 
 async fn server(current: &str) -> TestServer {
-    Setup::new(CONFIG).guest_as(current, "versioned").start().await
+    Setup::new(CONFIG)
+        .guest_as(current, "versioned")
+        .start()
+        .await
 }
 
 async fn tried(server: &TestServer, query: &str, candidate: &str) -> Value {
@@ -31,7 +34,12 @@ async fn state(server: &TestServer) -> (Value, usize, i64) {
     let rows: i64 = database::value(&server.database(), "SELECT count(*) FROM chat");
     let log = database::log(&server.database(), "chat");
     (
-        json!([shown["generation"], shown["digest"], shown["figures"], shown["failure"]]),
+        json!([
+            shown["generation"],
+            shown["digest"],
+            shown["figures"],
+            shown["failure"]
+        ]),
         log.len(),
         rows,
     )
@@ -53,16 +61,34 @@ async fn a_candidate_is_compared_over_logged_messages() {
         "{same}"
     );
     let other = tried(&server, "?last=3", "versioned-b").await;
-    assert_eq!((&other["compared"], &other["same"]), (&json!(3), &json!(0)), "{other}");
+    assert_eq!(
+        (&other["compared"], &other["same"]),
+        (&json!(3), &json!(0)),
+        "{other}"
+    );
     assert_eq!(other["kinds"], json!({"output": 3}));
     assert_eq!(other["candidate"]["version"], "0.2.0");
     assert_eq!(other["changed"]["file_changed"], true);
     let first = &other["differences"][0];
-    assert_eq!(first["message"]["body"], "message 2", "the last three: {first}");
+    assert_eq!(
+        first["message"]["body"], "message 2",
+        "the last three: {first}"
+    );
     let sent = |who: &str| first[who]["output"]["sent"].clone();
-    assert_eq!((&sent("current")["p"], &sent("current")["m"]), (&json!("a"), &json!("a")));
-    assert_eq!((&sent("candidate")["p"], &sent("candidate")["m"]), (&json!("b"), &json!("b")));
-    let hooks: Vec<_> = other["hooks"].as_array().unwrap().iter().map(|hook| &hook["hook"]).collect();
+    assert_eq!(
+        (&sent("current")["p"], &sent("current")["m"]),
+        (&json!("a"), &json!("a"))
+    );
+    assert_eq!(
+        (&sent("candidate")["p"], &sent("candidate")["m"]),
+        (&json!("b"), &json!("b"))
+    );
+    let hooks: Vec<_> = other["hooks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hook| &hook["hook"])
+        .collect();
     assert_eq!(hooks, [&json!("prepare"), &json!("modify")]);
     for who in ["current", "candidate"] {
         assert_eq!(other["hooks"][0][who]["calls"], 3, "{other}");
@@ -70,7 +96,11 @@ async fn a_candidate_is_compared_over_logged_messages() {
     }
     assert_eq!(state(&server).await, before, "nothing else has changed");
     client.acked(json!({"body": "after"})).await;
-    assert_eq!(client.recv().await["p"], "a", "nor does the candidate serve");
+    assert_eq!(
+        client.recv().await["p"],
+        "a",
+        "nor does the candidate serve"
+    );
 }
 
 #[tokio::test]
@@ -87,7 +117,11 @@ async fn what_a_candidate_wants_done_is_compared_and_not_done() {
     assert_eq!(effects[1]["insert"]["body"], "from fickle");
     assert_eq!(state(&server).await, before, "no row and no entry");
     client.acked(json!({"body": "two"})).await;
-    assert_eq!(client.recv().await["body"], "two", "no frame came before this one");
+    assert_eq!(
+        client.recv().await["body"],
+        "two",
+        "no frame came before this one"
+    );
 }
 
 #[tokio::test]
@@ -108,10 +142,22 @@ async fn rejections_and_failures_are_told_apart() {
         json!({"candidate_fails": 2, "candidate_rejects": 1, "output": 1}),
         "{tried}"
     );
-    let failed = tried["differences"][0]["candidate"]["failed"].as_str().unwrap();
-    assert!(failed.contains("hook `prepare`") && failed.contains("trapped"), "{failed}");
-    let kept = server.api("GET", "/api/plugins/versioned/failures").await.ok();
-    assert_eq!(kept["failures"], json!([]), "a trial's failures are not the plugin's");
+    let failed = tried["differences"][0]["candidate"]["failed"]
+        .as_str()
+        .unwrap();
+    assert!(
+        failed.contains("hook `prepare`") && failed.contains("trapped"),
+        "{failed}"
+    );
+    let kept = server
+        .api("GET", "/api/plugins/versioned/failures")
+        .await
+        .ok();
+    assert_eq!(
+        kept["failures"],
+        json!([]),
+        "a trial's failures are not the plugin's"
+    );
 }
 
 #[tokio::test]
@@ -133,10 +179,17 @@ async fn live_calls_are_mirrored_after_they_were_made() {
         tried = trial => tried,
         () = traffic => panic!("the trial did not end"),
     };
-    assert_eq!((&tried["compared"], &tried["cut"]), (&json!(6), &json!(false)), "{tried}");
+    assert_eq!(
+        (&tried["compared"], &tried["cut"]),
+        (&json!(6), &json!(false)),
+        "{tried}"
+    );
     assert_eq!(tried["kinds"], json!({"output": 6}));
     assert_eq!(tried["hooks"][0]["candidate"]["calls"], 3, "{tried}");
-    assert_eq!(tried["differences"][0]["current"]["output"]["message"]["p"], "a");
+    assert_eq!(
+        tried["differences"][0]["current"]["output"]["message"]["p"],
+        "a"
+    );
 }
 
 #[tokio::test]
@@ -149,7 +202,9 @@ async fn a_candidate_that_fails_every_call_hurts_nobody() {
         let trial = tried(&server, "?live=20&wait=30", guest);
         let traffic = async {
             for n in 0..2_000 {
-                client.acked(json!({"body": format!("live {n}"), "do": deed})).await;
+                client
+                    .acked(json!({"body": format!("live {n}"), "do": deed}))
+                    .await;
                 assert_eq!(client.recv().await["p"], "a");
             }
         };
@@ -163,8 +218,15 @@ async fn a_candidate_that_fails_every_call_hurts_nobody() {
         assert!(failed > 0 && seen == 20, "{tried}");
         client.acked(json!({"body": "after"})).await;
         let shown = server.api("GET", "/api/plugins/versioned").await.ok();
-        let errors: Vec<_> = shown["figures"].as_array().unwrap().iter()
-            .filter(|figures| figures["errors"].as_array().is_some_and(|errors| !errors.is_empty()))
+        let errors: Vec<_> = shown["figures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|figures| {
+                figures["errors"]
+                    .as_array()
+                    .is_some_and(|errors| !errors.is_empty())
+            })
             .collect();
         assert!(errors.is_empty(), "not counted: {errors:?}");
     }
@@ -177,19 +239,40 @@ async fn what_can_not_be_tried_is_refused_with_a_remedy() {
         let path = format!("/api/plugins/versioned/try{query}");
         server.api_with("POST", &path, bytes).await.refused(status)
     };
-    assert_eq!(refused("?last=1&live=1", 400, Vec::new()).await.0, "bad_query");
+    assert_eq!(
+        refused("?last=1&live=1", 400, Vec::new()).await.0,
+        "bad_query"
+    );
     assert_eq!(refused("?last=0", 400, Vec::new()).await.0, "bad_query");
     assert_eq!(refused("?last=10001", 400, Vec::new()).await.0, "bad_query");
     assert_eq!(refused("?wait=601", 400, Vec::new()).await.0, "bad_query");
     let (code, message) = refused("?endpoint=other", 400, Vec::new()).await;
-    assert!(code == "which_endpoint" && message.contains("chat"), "{message}");
-    assert_eq!(refused("", 422, b"\0asm\x0d\0\x01\0garbage".to_vec()).await.0, "load_failed");
+    assert!(
+        code == "which_endpoint" && message.contains("chat"),
+        "{message}"
+    );
+    assert_eq!(
+        refused("", 422, b"\0asm\x0d\0\x01\0garbage".to_vec())
+            .await
+            .0,
+        "load_failed"
+    );
     let shown = server.api("GET", "/api/plugins/versioned").await.ok();
-    assert_eq!(shown["failure"], Value::Null, "a trial's failure is only its caller's");
-    let (code, _) = server.api("POST", "/api/plugins/nobody/try").await.refused(404);
+    assert_eq!(
+        shown["failure"],
+        Value::Null,
+        "a trial's failure is only its caller's"
+    );
+    let (code, _) = server
+        .api("POST", "/api/plugins/nobody/try")
+        .await
+        .refused(404);
     assert_eq!(code, "no_such_plugin");
     let same = server.api("POST", "/api/plugins/versioned/try").await.ok();
-    assert_eq!(same["changed"]["file_changed"], false, "without a body it is the file");
+    assert_eq!(
+        same["changed"]["file_changed"], false,
+        "without a body it is the file"
+    );
 }
 
 #[tokio::test]
@@ -201,7 +284,10 @@ async fn one_trial_on_live_traffic_at_a_time_and_it_ends_with_its_request() {
     assert!(statuses.contains(&200), "{statuses:?}");
     let ended = if one.status == 200 { one } else { other };
     let ended = ended.ok();
-    assert_eq!((&ended["compared"], &ended["cut"]), (&json!(0), &json!(true)));
+    assert_eq!(
+        (&ended["compared"], &ended["cut"]),
+        (&json!(0), &json!(true))
+    );
     eventually("another trial", async || {
         (server.api("POST", path).await.status == 200).then_some(())
     })

@@ -12,15 +12,6 @@ function failed(error) {
   fail(described(error));
 }
 
-let plugin;
-try {
-  plugin = await import("hookcast:plugin-script");
-} catch (error) {
-  failed(error);
-}
-
-// Checked once, so that a plugin that can't work is refused when it is loaded.
-
 function kindOf(value) {
   if (value === null) return "null";
   return Array.isArray(value) ? "an array" : `a value of type ${typeof value}`;
@@ -39,12 +30,14 @@ function checkedFunction(name, value) {
   return value;
 }
 
-function hookNamed(name) {
+/** A hook of the plugin; undefined where it has none. */
+function hookOf(plugin, name) {
   const value = plugin[name];
   return value === undefined ? undefined : checkedFunction(name, value);
 }
 
-function checkedHandlers() {
+/** The plugin's message types, each with its schema as text and its function. */
+function handlersOf(plugin) {
   const types = new Map();
   const exported = plugin.handlers;
   if (exported === undefined) return types;
@@ -57,14 +50,13 @@ function checkedHandlers() {
   for (const [type, value] of Object.entries(exported)) {
     // A function, or `{ schema, handle }`.
     const handle = checkedFunction(`handlers.${type}`, value?.handle ?? value);
-    const schema = value.schema === undefined ? null : JSON.stringify(value.schema);
-    types.set(type, { handle, schema });
+    types.set(type, { handle, schema: json(value.schema) });
   }
   if (types.size === 0) fail("it exports `handlers` without any message type; leave it out");
   return types;
 }
 
-function checkedVersion() {
+function versionOf(plugin) {
   const version = plugin.version ?? "0.0.0";
   if (typeof version !== "string") {
     fail(`it exports \`version\` as ${kindOf(version)}; export a text such as "1.0.0"`);
@@ -72,26 +64,41 @@ function checkedVersion() {
   return version;
 }
 
-const onConnect = hookNamed("connect");
-const onOpen = hookNamed("open");
-const onDefaults = hookNamed("defaults");
-const onPrepare = hookNamed("prepare");
-const onModify = hookNamed("modify");
-const onClose = hookNamed("close");
-const types = checkedHandlers();
+function quoted(names) {
+  return names.map((name) => `\`${name}\``).join(", ");
+}
 
-const description = {
-  version: checkedVersion(),
-  hooks: HOOKS.filter((name) => plugin[name] !== undefined).concat(types.size ? "handlers" : []),
-  handlers: [...types].map(([messageType, { schema }]) => ({ messageType, schema })),
-};
+/** What `describe` says of the plugin. */
+function descriptionOf(plugin, types) {
+  const hooks = HOOKS.filter((name) => plugin[name] !== undefined);
+  if (types.size > 0) hooks.push("handlers");
+  if (hooks.length === 0) {
+    fail(
+      `it exports no hook. It exports ${quoted(Object.keys(plugin)) || "nothing"}; a plugin ` +
+        `exports one or more of ${quoted([...HOOKS, "handlers"])}`,
+    );
+  }
+  return {
+    version: versionOf(plugin),
+    hooks,
+    handlers: [...types].map(([messageType, { schema }]) => ({ messageType, schema })),
+  };
+}
 
-if (description.hooks.length === 0) {
-  const exported = Object.keys(plugin).map((name) => `\`${name}\``);
-  fail(
-    `it exports no hook. It exports ${exported.join(", ") || "nothing"}; a plugin exports one ` +
-      `or more of ${[...HOOKS, "handlers"].map((name) => `\`${name}\``).join(", ")}`,
-  );
+// Looked up and checked once, so that a plugin that can't work is refused when it is loaded.
+let onConnect, onOpen, onDefaults, onPrepare, onModify, onClose, types, description;
+try {
+  const plugin = await import("hookcast:plugin-script");
+  onConnect = hookOf(plugin, "connect");
+  onOpen = hookOf(plugin, "open");
+  onDefaults = hookOf(plugin, "defaults");
+  onPrepare = hookOf(plugin, "prepare");
+  onModify = hookOf(plugin, "modify");
+  onClose = hookOf(plugin, "close");
+  types = handlersOf(plugin);
+  description = descriptionOf(plugin, types);
+} catch (error) {
+  failed(error);
 }
 
 // The way of a call. No closures and no look-ups by name: this runs for every message.
@@ -99,8 +106,11 @@ if (description.hooks.length === 0) {
 /** What a hook threw, as the rejection that the host takes; anything else ends the call. */
 function rejection(error) {
   if (!(error instanceof Reject)) return failed(error);
-  const details = error.details === undefined ? null : JSON.stringify(error.details) ?? null;
-  return { code: String(error.code), message: error.message, details };
+  try {
+    return { code: String(error.code), message: error.message, details: json(error.details) };
+  } catch (problem) {
+    return failed(problem);
+  }
 }
 
 function refusal(error) {
@@ -127,8 +137,9 @@ function answer(hook, value) {
   return JSON.stringify(value);
 }
 
+/** A value as JSON text; null for none, and for what JSON can't hold. */
 function json(value) {
-  return value === undefined || value === null ? null : JSON.stringify(value);
+  return value === null ? null : JSON.stringify(value) ?? null;
 }
 
 /** Rows are read when they are asked for: most hooks ask for none. */

@@ -126,6 +126,11 @@ declare module "hookcast" {
     toGroup(group: string | number, message: Message, options?: Audience): void;
     /** To every connection of this endpoint. */
     broadcast(message: Message, options?: Audience): void;
+    /**
+     * Posts a message into an endpoint, as if the user of this call had sent it there. Other
+     * endpoints than this one need the grant `publish:ENDPOINT`.
+     */
+    publish(endpoint: string, method: "POST" | "PUT" | "DELETE", message: Message): void;
     /** Closes a connection. `code` is 1000 (the default) or 3000 to 4999. */
     close(connection: string, code?: number, reason?: string): void;
   };

@@ -103,6 +103,8 @@ export const messaging = Object.freeze({
   },
   broadcast: (message, options) =>
     ask(messagingHost.broadcast, text(message), options?.excludeSender === true),
+  publish: (endpoint, method, message) =>
+    ask(messagingHost.publish, word("endpoint", endpoint), word("method", method), text(message)),
   close: (connection, code = 1000, reason = "") => {
     const small = Math.min(count("code", code), 0xffff);
     ask(messagingHost.close, word("connection", connection), small, word("reason", reason));

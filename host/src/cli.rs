@@ -2,6 +2,7 @@
 
 mod admin;
 mod check_config;
+mod compile_plugin;
 mod connect;
 mod serve;
 mod url;
@@ -34,6 +35,8 @@ enum Command {
     CheckConfig(check_config::Args),
     Connect(connect::Args),
     Admin(admin::Args),
+    #[command(hide = true)]
+    CompilePlugin(compile_plugin::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -43,6 +46,7 @@ pub fn run() -> ExitCode {
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Connect(args) => connect::run(args),
         Command::Admin(args) => admin::run(args),
+        Command::CompilePlugin(args) => compile_plugin::run(args),
     }
 }
 

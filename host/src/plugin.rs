@@ -11,6 +11,8 @@
 mod bindings;
 mod cache;
 mod call;
+mod codegen;
+mod compile;
 mod deadline;
 mod engine;
 mod error;
@@ -40,13 +42,14 @@ mod turns;
 
 pub use cache::CompileCache;
 pub use call::{Acceptance, Arg, CallContext, Cause, Input, Output, Refusal, User};
+pub use compile::{CompileFailure, CompileOrder, Compiler, compile_exit, compile_here};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{HookError, Place};
 pub use fixture::{Expect, Fixture, FixtureError, Ran, Scene, Wanted, run, shown_effects};
 pub use generation::{Generation, Handler};
 pub use grant::Grant;
 pub use hook::Hook;
-pub use load::{LoadError, LoadReport, Step};
+pub use load::{LoadError, LoadReport, Step, load_alone};
 pub use log::{LogBook, LogLine};
 pub use recorder::{Mirrored, RECORDINGS, Recorder, Shadow, Shelf, Watch};
 pub use registry::{

@@ -47,6 +47,8 @@ fn settings(config: &Config, name: &str) -> PluginSettings {
                 .unwrap_or_else(|| largest_message(config, name)),
             instances: limits.instances as usize,
             component: limits.component,
+            compile_time: limits.compile_time,
+            compile_memory: limits.compile_memory,
             calls_per_instance: limits.calls_per_instance,
             log_line: limits.log_line,
             log_rate: limits.log_rate,

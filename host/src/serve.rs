@@ -15,7 +15,7 @@ use crate::bearer::Bearer;
 use crate::close_code;
 use crate::config::{Config, StorageUrl};
 use crate::maintenance;
-use crate::plugin::{CompileCache, Engine, EngineSettings, Plugins, Recorder};
+use crate::plugin::{CompileCache, Compiler, Engine, EngineSettings, Plugins, Recorder};
 use crate::plugin_config;
 use crate::server;
 use crate::telemetry;
@@ -59,9 +59,11 @@ pub async fn run(config: Config) -> Result<()> {
 
 /// Loads every plugin of the folder; those that endpoints use must load.
 async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
-    let engine = Engine::new(EngineSettings {
+    let engine = EngineSettings {
         instances: config.engine.instances,
-    })?;
+    };
+    let compiler = Compiler::in_a_child().context("can't find this server's own executable")?;
+    let engine = Engine::new(engine, compiler)?;
     let cache = CompileCache::open(&config.engine.cache).with_context(|| {
         format!(
             "can't open the folder of compiled code, {}",

@@ -29,6 +29,8 @@ pub struct Setup {
     scripts: Vec<(String, String)>,
     /// Program and arguments that the server's command line is appended to.
     wrapper: Vec<String>,
+    /// Another path of the server's executable.
+    binary: Option<PathBuf>,
 }
 
 impl Setup {
@@ -73,6 +75,11 @@ impl Setup {
 
     pub fn wrapper(mut self, words: &[&str]) -> Self {
         self.wrapper = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    pub fn binary(mut self, path: &Path) -> Self {
+        self.binary = Some(path.to_owned());
         self
     }
 
@@ -149,8 +156,10 @@ impl TestServer {
 
     /// The command that starts this server.
     pub fn command(&self) -> Command {
-        let binary = env!("CARGO_BIN_EXE_hookcast").to_owned();
-        let mut words = self.setup.wrapper.iter().cloned().chain([binary]);
+        let binary = self.setup.binary.clone();
+        let binary = binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_hookcast").into());
+        let wrapper = self.setup.wrapper.iter().map(PathBuf::from);
+        let mut words = wrapper.chain([binary]);
         let mut command = Command::new(words.next().expect("a program"));
         command
             .args(words)

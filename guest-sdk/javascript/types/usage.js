@@ -64,6 +64,7 @@ export const handlers = {
       messaging.toUser("bob", { joined: true });
       messaging.toGroup(message.group, { joined: true }, { excludeSender: true });
       messaging.broadcast({ joined: config.get("name"), all: config.getAll() });
+      messaging.publish("audit", "POST", { joined: true });
       messaging.close(call.connection, 4000, "bye");
       return { user: context.user()?.id, path: context.pathParameters().room };
     },

@@ -1,5 +1,6 @@
 //! `[plugins.NAME.limits]`: what one plugin may use.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::engine::EngineConfig;
@@ -7,6 +8,10 @@ use super::reader::Section;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
+
+const COMPILE_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+/// The least is what the compiler needs for nothing.
+const COMPILE_MEMORY: RangeInclusive<u64> = 32 * MIB..=64 * 1024 * MIB;
 
 /// Bounds of one plugin. Sizes are bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +30,10 @@ pub struct PluginLimits {
     pub instances: u32,
     /// Size of the plugin's file.
     pub component: usize,
+    /// Time that compiling it may take.
+    pub compile_time: Duration,
+    /// Memory that compiling it may take.
+    pub compile_memory: usize,
     /// Size of what a hook may return. None: the endpoint's `message_limit`.
     pub output: Option<usize>,
     /// Calls after which a warm instance is replaced.
@@ -45,6 +54,8 @@ impl Default for PluginLimits {
             tables: 10_000,
             instances: 32,
             component: 8 << 20,
+            compile_time: Duration::from_secs(20),
+            compile_memory: 1 << 30,
             output: None,
             calls_per_instance: 10_000,
             log_line: 1 << 10,
@@ -70,6 +81,12 @@ impl PluginLimits {
             }),
             component: section.read("component", usual.component, |value| {
                 value.size(KIB..=256 * MIB)
+            }),
+            compile_time: section.read("compile_time", usual.compile_time, |value| {
+                value.duration(COMPILE_TIME)
+            }),
+            compile_memory: section.read("compile_memory", usual.compile_memory, |value| {
+                value.size(COMPILE_MEMORY)
             }),
             output: section.optional("output", |value| value.size(1..=64 * MIB)),
             calls_per_instance: section.read(

@@ -4,14 +4,16 @@
 //! file would run code in the server. So the folder is private, and each file carries a
 //! MAC with a key of this host; one that does not match is compiled anew, never loaded.
 
+use std::borrow::Cow;
 use std::fs;
-use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
+
+use super::codegen;
 
 /// Bytes of all cached files together; the ones not written for longest go first.
 const LIMIT: u64 = 512 << 20;
@@ -26,6 +28,33 @@ const KEY: &str = "host.key";
 pub struct CompileCache {
     folder: PathBuf,
     key: [u8; TAG],
+}
+
+/// Machine code of a component, as wasmtime serialises it.
+#[derive(Debug)]
+pub struct MachineCode<'a>(Cow<'a, [u8]>);
+
+impl<'a> MachineCode<'a> {
+    /// Takes what the compiler made, unchanged. Nothing else may be given to it: to load
+    /// the code is to trust it.
+    pub(super) fn from_compiler(code: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self(code.into())
+    }
+
+    /// The component, for an engine with the compiler's settings; wasmtime refuses others.
+    pub fn load(&self, engine: &wasmtime::Engine) -> Result<Component, wasmtime::Error> {
+        // SAFETY: the bytes must come unchanged from `precompile_component`. A value of
+        // this type is made in two places. In `compile.rs`, of what this process compiled,
+        // or of what a child wrote to a pipe that nobody else has, which was read to its
+        // end and whose writer ended with 0; the child is this server's own executable,
+        // compares its settings with the server's, and can be talked into wrong code no
+        // more than the compiler in this process. In `CompileCache::load`, of bytes whose
+        // MAC shows that they are such code.
+        #[expect(unsafe_code, reason = "there is no safe way to load compiled code")]
+        unsafe {
+            Component::deserialize(engine, &self.0)
+        }
+    }
 }
 
 impl CompileCache {
@@ -55,12 +84,10 @@ impl CompileCache {
             );
             return None;
         }
-        // SAFETY: the bytes must come unchanged from `Component::serialize`. The MAC
-        // covers them and their name with a key that only this host's user can read, and
-        // `store` signs nothing else. They were read before they were checked, so nobody
-        // can exchange them in between.
-        #[expect(unsafe_code, reason = "there is no safe way to load compiled code")]
-        let loaded = unsafe { Component::deserialize(engine, compiled) };
+        // `store` signs nothing but code from the compiler, and the key is one that only
+        // this host's user can read. The bytes were read before they were checked, so
+        // nobody can exchange them in between.
+        let loaded = MachineCode::from_compiler(compiled).load(engine);
         match loaded {
             Ok(component) => Some(component),
             Err(error) => {
@@ -79,12 +106,11 @@ impl CompileCache {
         &self,
         engine: &wasmtime::Engine,
         digest: &[u8; 32],
-        component: &Component,
+        MachineCode(code): &MachineCode<'_>,
     ) -> io::Result<()> {
         let name = file_name(engine, digest);
-        let compiled = component.serialize().map_err(io::Error::other)?;
-        let tag = self.mac(&name, &compiled);
-        write_private(&self.folder, &name, &[&tag, &compiled])?;
+        let tag = self.mac(&name, code);
+        write_private(&self.folder, &name, &[&tag, code])?;
         self.prune()
     }
 
@@ -121,26 +147,7 @@ impl CompileCache {
 
 /// Digest of the component, and of all in the engine that code depends on.
 fn file_name(engine: &wasmtime::Engine, digest: &[u8; 32]) -> String {
-    let mut settings = Sha256Hasher(Sha256::new());
-    engine.precompile_compatibility_hash().hash(&mut settings);
-    format!("{}-{:016x}.cwasm", hex(digest), settings.finish())
-}
-
-/// std's hasher may change from one release to the next; a file name must not.
-struct Sha256Hasher(Sha256);
-
-impl Hasher for Sha256Hasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    fn finish(&self) -> u64 {
-        let digest: [u8; TAG] = self.0.clone().finalize().into();
-        digest
-            .iter()
-            .take(8)
-            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
-    }
+    format!("{}-{}.cwasm", hex(digest), codegen::compatibility(engine))
 }
 
 /// Bytes in hexadecimal.

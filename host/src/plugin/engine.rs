@@ -4,16 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Component;
-use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{Config, Enabled, PoolingAllocationConfig};
 
+use super::codegen::{self, GUARD, RESERVATION};
+use super::compile::Compiler;
 use super::log::Books;
 use super::ticker::{Pulse, Ticker};
 use super::turns::Turns;
-
-/// Address space reserved for each memory: with all that a 32-bit guest can address,
-/// compiled code needs no bounds checks.
-const RESERVATION: u64 = 4 << 30;
-const GUARD: u64 = 32 << 20;
 
 /// Tables that one instance may have. A Rust component has two.
 const TABLES_PER_INSTANCE: u32 = 8;
@@ -59,6 +56,7 @@ pub enum EngineError {
 pub struct Engine {
     wasmtime: wasmtime::Engine,
     settings: Arc<EngineSettings>,
+    compiler: Compiler,
     /// Memories left in the pool. wasmtime's own exhaustion is an error and no queue.
     slots: Arc<Semaphore>,
     ticker: Arc<Ticker>,
@@ -69,8 +67,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Reserves the pool and starts the ticker.
-    pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
+    /// Reserves the pool and starts the ticker. The compiler makes what the engine runs.
+    pub fn new(settings: EngineSettings, compiler: Compiler) -> Result<Self, EngineError> {
         let wasmtime =
             wasmtime::Engine::new(&config(&settings)).map_err(|error| EngineError::Engine {
                 instances: settings.instances,
@@ -81,6 +79,7 @@ impl Engine {
             wasmtime,
             slots: Arc::new(Semaphore::new(settings.instances as usize)),
             settings: Arc::new(settings),
+            compiler,
             ticker: Arc::new(ticker),
             turns: Turns::new(),
             books: Arc::default(),
@@ -94,6 +93,10 @@ impl Engine {
 
     pub(super) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.wasmtime
+    }
+
+    pub(super) fn compiler(&self) -> &Compiler {
+        &self.compiler
     }
 
     /// What is kept of the plugins' logs.
@@ -157,23 +160,8 @@ fn config(settings: &EngineSettings) -> Config {
         .linear_memory_keep_resident(64 << 10)
         .async_stack_keep_resident(64 << 10);
 
-    let mut config = Config::new();
-    config
-        .allocation_strategy(pool)
-        .wasm_component_model(true)
-        // An async call costs a fifth without it, and its attack surface is gone.
-        .concurrency_support(false)
-        .epoch_interruption(true)
-        .wasm_memory64(false)
-        .relaxed_simd_deterministic(true)
-        .max_wasm_stack(512 << 10)
-        // What is left above the guest's share is for host functions.
-        .async_stack_size(1 << 20)
-        .memory_init_cow(true)
-        .memory_reservation(RESERVATION)
-        .memory_guard_size(GUARD)
-        .generate_address_map(true)
-        .wasm_backtrace_details(WasmBacktraceDetails::Enable);
+    let mut config = codegen::config();
+    config.allocation_strategy(pool);
     config
 }
 
@@ -183,7 +171,8 @@ mod tests {
 
     #[test]
     fn the_ticker_stops_with_the_engine() {
-        let engine = Engine::new(EngineSettings { instances: 2 }).expect("a small engine");
+        let engine = Engine::new(EngineSettings { instances: 2 }, Compiler::in_this_process());
+        let engine = engine.expect("a small engine");
         let weak = engine.wasmtime().weak();
         drop(engine);
         // The thread held a clone: were it still running, the engine would be alive.
@@ -195,7 +184,7 @@ mod tests {
         let settings = EngineSettings {
             instances: 1_000_000,
         };
-        let Err(error) = Engine::new(settings) else {
+        let Err(error) = Engine::new(settings, Compiler::in_this_process()) else {
             panic!("4 PiB of address space")
         };
         assert!(

@@ -3,6 +3,7 @@
 //! Nothing here touches what is serving: a plugin that fails at any step leaves the old
 //! one where it is.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ use super::instance::Exports;
 use super::log::{PluginLog, printable};
 use super::pool::Pool;
 use super::script::{self, Script, Start};
-use super::settings::PluginSettings;
+use super::settings::{Limits, PluginSettings};
 use super::source::{Code, Source};
 use super::statistics::Statistics;
 
@@ -140,6 +141,21 @@ pub fn check_name(name: &str) -> Result<(), LoadError> {
     })
 }
 
+/// Loads a plugin that no server knows, to run fixtures on it: as generation 1, without
+/// a cache. `bytes` are those of a component, a core module or a script.
+///
+/// # Errors
+/// It can't be loaded, or fails one of its self-tests.
+pub async fn load_alone(
+    engine: &Engine,
+    name: &str,
+    bytes: Vec<u8>,
+    settings: PluginSettings,
+) -> Result<Generation, LoadError> {
+    let source = Source::uploaded(Path::new(""), name, bytes);
+    load(engine, None, 1, name, source, Arc::new(settings)).await
+}
+
 /// Loads one file as generation `number`. Compiles off the async threads.
 pub async fn load(
     engine: &Engine,
@@ -177,7 +193,13 @@ pub async fn load(
         script,
     } = form;
     let compiled = match wasm {
-        Some(wasm) => compile(engine.clone(), cache, digest, wasm).await,
+        Some(wasm) => {
+            let (compiler, limits) = (engine.compiler(), &settings.limits);
+            let engine = engine.wasmtime();
+            compiler
+                .component(engine, cache, digest, wasm, limits)
+                .await
+        }
         None => compile_runtime(engine, cache).await,
     };
     let (component, cached) = steps.end(Step::Compile, compiled)?;
@@ -315,30 +337,6 @@ fn exports(outside: &inspect::Outside) -> Result<Vec<Hook>, String> {
     inspect::exported_hooks(outside)
 }
 
-async fn compile(
-    engine: Engine,
-    cache: Option<Arc<CompileCache>>,
-    digest: [u8; 32],
-    bytes: Vec<u8>,
-) -> Result<(Component, bool), String> {
-    let work = move || {
-        let engine = engine.wasmtime();
-        if let Some(component) = cache.as_ref().and_then(|cache| cache.load(engine, &digest)) {
-            return Ok((component, true));
-        }
-        let component =
-            Component::from_binary(engine, &bytes).map_err(|error| format!("{error:#}"))?;
-        if let Some(cache) = cache
-            && let Err(error) = cache.store(engine, &digest, &component)
-        {
-            tracing::warn!("compiled code of a plugin was not cached: {error}");
-        }
-        Ok((component, false))
-    };
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(format!("the compiler failed: {error}")))
-}
-
 /// The component that runs scripts: compiled once for all of them.
 async fn compile_runtime(
     engine: &Engine,
@@ -348,7 +346,11 @@ async fn compile_runtime(
     let make = async || {
         let runtime = script::runtime()?;
         let wasm = runtime.component.to_vec();
-        let (component, found) = compile(engine.clone(), cache, runtime.digest, wasm).await?;
+        // It is the server's own, whatever the script's limits are.
+        let limits = Limits::default();
+        let (compiler, digest) = (engine.compiler(), runtime.digest);
+        let compiled = compiler.component(engine.wasmtime(), cache, digest, wasm, &limits);
+        let (component, found) = compiled.await?;
         cached = found;
         Ok::<_, String>(component)
     };

@@ -56,6 +56,10 @@ pub struct Limits {
     pub instances: usize,
     /// Bytes of the file.
     pub component: usize,
+    /// Time that compiling the component may take.
+    pub compile_time: Duration,
+    /// Bytes of memory that compiling may take.
+    pub compile_memory: usize,
     /// Calls after which an instance is replaced, so that a slow leak in a guest never
     /// reaches its memory limit.
     pub calls_per_instance: u32,
@@ -76,6 +80,8 @@ impl Default for Limits {
             output: 64 << 10,
             instances: 32,
             component: 8 << 20,
+            compile_time: Duration::from_secs(20),
+            compile_memory: 1 << 30,
             calls_per_instance: 10_000,
             log_line: 1 << 10,
             log_rate: 100,

@@ -2,10 +2,12 @@
 //! `cargo xtask guests`.
 
 mod calls;
+mod compile;
 mod effects;
 mod fixtures;
 mod hostile;
 mod loading;
+mod malformed;
 mod reload;
 #[cfg(javascript_runtime)]
 mod scripts;

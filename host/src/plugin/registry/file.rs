@@ -33,15 +33,35 @@ pub async fn read(folder: &Path, name: &str, limit: usize) -> Result<Source, Loa
     let shown = path.display().to_string();
     let file = path.file_name().unwrap_or_default();
     let file = file.to_string_lossy().into_owned();
+    let folder = folder.to_owned();
     let read = move || {
         let mut bytes = Vec::new();
         let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        File::open(&path)?.take(limit).read_to_end(&mut bytes)?;
+        let path = inside(&folder, &path)?;
+        File::open(path)?.take(limit).read_to_end(&mut bytes)?;
         Ok(Source { file, bytes })
     };
     blocking(read)
         .await
         .map_err(|error| file_error(name, Step::Read, format!("can't read {shown}: {error}")))
+}
+
+/// Where a path of the folder leads. Links may be in it, as some deployments make them,
+/// but not out of it: who may write to the folder could make the server read anything.
+/// What is no file is refused too; reading a pipe might never end.
+fn inside(folder: &Path, path: &Path) -> io::Result<PathBuf> {
+    let real = path.canonicalize()?;
+    if !real.starts_with(folder.canonicalize()?) {
+        let problem = format!(
+            "it is a link out of the plugins folder, to {}; copy the file into the folder",
+            real.display()
+        );
+        return Err(io::Error::other(problem));
+    }
+    if !real.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    Ok(real)
 }
 
 /// Writes a plugin, whole or not at all: it is on disk before it gets its name.

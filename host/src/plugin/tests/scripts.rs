@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::json as object;
 
 use super::support::{Room, context, granted, json, limited, none, parse, row, try_load};
-use crate::effects::{Effect, Effects, GroupChange};
+use crate::effects::{Effect, Effects, GroupChange, Publication};
+use crate::golden::repository;
+use crate::log::Method;
 use crate::plugin::{Generation, Hook, HookError, Isolation, Limits, PluginSettings, Step};
 use crate::row::RowWrite;
 
@@ -303,6 +305,11 @@ async fn what_is_wrong_with_a_script_is_said_when_it_is_loaded() {
             &["`version` as a value of type number"],
         ),
         (
+            "const circle = {}; circle.circle = circle;
+             export const handlers = { ping: { schema: circle, handle() {} } };",
+            &["TypeError: circular reference"],
+        ),
+        (
             "import x from './other.js';",
             &["there is no module `./other.js`", "a plugin is one file"],
         ),
@@ -341,6 +348,7 @@ async fn host_functions_take_and_give_objects() {
              messaging.toUser(7, { b: 2 });
              messaging.toGroup('red', { c: 3 }, { excludeSender: true });
              messaging.broadcast({ d: 4 });
+             messaging.publish(call.endpoint, 'PUT', { e: 5 });
              messaging.close(me, 4000, 'bye');
              groups.join(me, 'blue');
              groups.leave(me, 'blue');
@@ -417,6 +425,11 @@ async fn host_functions_take_and_give_objects() {
             json: text(r#"{"d":4}"#),
             exclude_sender: false,
         },
+        Effect::Publish(Publication {
+            endpoint: text("room"),
+            method: Method::Put,
+            message: [("e".to_owned(), object!(5))].into_iter().collect(),
+        }),
         Effect::Close {
             connection: me,
             code: 4000,
@@ -554,5 +567,37 @@ async fn isolation_per_call_keeps_nothing() {
         prepared(&plugin, "{}").await.expect("ok");
         let next = prepared(&plugin, "{}").await.expect("ok");
         assert_eq!(parse(next), object!({"calls": second}), "{isolation:?}");
+    }
+}
+
+/// The scripts of both READMEs work as they are printed.
+#[tokio::test]
+async fn the_scripts_of_the_readmes_load() {
+    for (readme, hooks) in [
+        ("README.md", &[Hook::Prepare, Hook::Modify][..]),
+        (
+            "guest-sdk/javascript/README.md",
+            &[Hook::Prepare, Hook::Modify, Hook::Handlers],
+        ),
+    ] {
+        let text = std::fs::read_to_string(repository(readme)).expect(readme);
+        let scripts = text.split("```js\n").skip(1);
+        let mut plugins = scripts.filter(|script| script.contains("export function"));
+        let source = plugins.next().and_then(|script| script.split("```").next());
+        let plugin = script(source.expect(readme)).await;
+        assert_eq!(plugin.hooks(), hooks, "{readme}");
+        let order = prepared(&plugin, r#"{"amount":3}"#).await;
+        assert_eq!(order, Ok(None), "{readme}");
+        let refused = prepared(&plugin, r#"{"amount":0}"#)
+            .await
+            .expect_err(readme);
+        assert_eq!(refused.to_rejection().code, "bad_amount");
+        let cx = context(Room::default());
+        let mut effects = none();
+        let shown = plugin.modify(&cx, r#"{"amount":3}"#, None, None, &mut effects);
+        assert_eq!(
+            parse(shown.await.expect("ok")),
+            object!({"amount": 3, "label": "3 pieces"})
+        );
     }
 }

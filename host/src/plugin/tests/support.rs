@@ -12,14 +12,15 @@ use crate::id::ConnectionId;
 use crate::plugin::load::load;
 use crate::plugin::source::Source;
 use crate::plugin::{
-    CallContext, CompileCache, Engine, EngineSettings, Generation, Grant, HostError, Limits,
-    LoadError, PluginSettings, Surroundings,
+    CallContext, CompileCache, Compiler, Engine, EngineSettings, Generation, Grant, HostError,
+    Limits, LoadError, PluginSettings, Surroundings,
 };
 use crate::row::{Cell, Row, RowWrite};
 
 /// One engine for all tests: each reserves a good part of the address space.
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
-    Engine::new(EngineSettings { instances: 200 }).expect("an engine with 200 instances")
+    let settings = EngineSettings { instances: 200 };
+    Engine::new(settings, Compiler::in_this_process()).expect("an engine with 200 instances")
 });
 
 /// Compiled guests, kept from run to run beside the guests themselves.
