@@ -22,6 +22,7 @@ const CONFIG: &str = r#"
     path = "/chat"
     columns.body = "TEXT"
     columns.seen = "TEXT"
+    columns.topic = "TEXT"
     plugins = ["fickle"]
 "#;
 
@@ -66,7 +67,9 @@ async fn replayed(fixture: &Fixture) -> Ran {
 async fn a_trap_on_the_live_server_happens_again_in_the_runner() {
     let server = server().await;
     let mut client = server.subscribe("/chat?topic=Help").await;
-    client.acked(json!({"body": "a row to be seen"})).await;
+    client
+        .acked(json!({"body": "a row to be seen", "topic": "Help"}))
+        .await;
     client.send(json!({"_msg_id": "bad-1", "do": "trap"})).await;
     let (_, refused) = client
         .recv_until(|frame| frame.get("_error").is_some())

@@ -139,7 +139,7 @@ async fn rejections_and_failures_are_told_apart() {
     let tried = tried(&server, "?endpoint=chat", "misbehave").await;
     assert_eq!(
         tried["kinds"],
-        json!({"candidate_fails": 2, "candidate_rejects": 1, "output": 1}),
+        json!({"candidate_fails": 2, "candidate_rejects": 1}),
         "{tried}"
     );
     let failed = tried["differences"][0]["candidate"]["failed"]

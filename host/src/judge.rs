@@ -265,7 +265,8 @@ pub fn hook_failed(error: &HookError) -> Rejection {
         return rejection.clone();
     }
     let replay = error.replay().map(tracing::field::display);
-    tracing::error!(%error, replay, "a hook failed");
+    // The command first: an error has several lines.
+    tracing::error!(replay, %error, "a hook failed");
     error.to_rejection()
 }
 

@@ -38,6 +38,8 @@ pub struct Pool {
     settings: Arc<PluginSettings>,
     log: Arc<PluginLog>,
     statistics: Arc<Statistics>,
+    /// Whether the making of instances is counted: not for trials.
+    counted: bool,
     /// Memories an instance takes of the engine's pool.
     memories: u32,
     permits: Permits,
@@ -83,12 +85,13 @@ impl Pool {
             settings,
             log,
             statistics,
+            counted: true,
         }
     }
 
     /// A pool of the same kind of instances that has none yet. They write another log.
     pub fn twin(&self, log: Arc<PluginLog>) -> Self {
-        Self::new(
+        let twin = Self::new(
             self.engine.clone(),
             self.pre.clone(),
             self.exports.clone(),
@@ -96,7 +99,11 @@ impl Pool {
             Arc::clone(&self.settings),
             log,
             Arc::clone(&self.statistics),
-        )
+        );
+        Self {
+            counted: false,
+            ..twin
+        }
     }
 
     /// Whether its instances export fixtures.
@@ -193,7 +200,7 @@ impl Pool {
         })?;
 
         let clock = Arc::new(RunClock::new(self.engine.pulse(), self.engine.turns()));
-        let counted = conditions.script.is_none();
+        let counted = self.counted && conditions.script.is_none();
         let tape = Tape::new(conditions.script);
         let state = State::new(
             conditions.settings,
