@@ -237,6 +237,7 @@ fn the_reference_marks_what_needs_a_restart() {
         cache = 'other'
         [plugins]
         dir = 'other'
+        failures = 1
         [endpoints.chat]
         path = '/chat'
         durability = 'ephemeral'
