@@ -7,7 +7,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::hint::black_box;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use hookcast_guest::{Args, Call, Json, Prepare, Result, context, export, groups, json, messaging, rows};
+use hookcast_guest::{
+    Args, Call, Json, Prepare, Result, context, export, groups, json, messaging, rows,
+};
 
 struct Fickle;
 
@@ -46,7 +48,10 @@ fn see() -> Json {
     getrandom::fill(&mut random).expect("random numbers");
     let map: HashMap<u32, ()> = (0..8).map(|key| (key, ())).collect();
     let order: Vec<_> = map.keys().collect();
-    let args: Vec<_> = context::args().iter().map(|(key, _)| key.to_owned()).collect();
+    let args: Vec<_> = context::args()
+        .iter()
+        .map(|(key, _)| key.to_owned())
+        .collect();
     let rows: Vec<Json> = rows::select(&Args::default(), 3).unwrap_or_default();
     json!({
         "time": now.map_or(0, |now| now.as_nanos() as u64),
