@@ -30,7 +30,7 @@ type Missing = fn() -> Option<String>;
 
 const LANGUAGES: &[(&str, Missing, Install)] = &[
     ("Rust", || None, |setup| setup.guest("chat")),
-    ("JavaScript", runtime_missing, |setup| {
+    ("JavaScript", guests::runtime_missing, |setup| {
         setup.sample("javascript/chat.js", "chat.js")
     }),
     (
@@ -39,11 +39,6 @@ const LANGUAGES: &[(&str, Missing, Install)] = &[
         |setup| setup.guest_as("chat-py", "chat"),
     ),
 ];
-
-fn runtime_missing() -> Option<String> {
-    let lacks = "the server has no JavaScript runtime: `cargo xtask javascript`";
-    (!cfg!(javascript_runtime)).then(|| lacks.to_owned())
-}
 
 #[tokio::test]
 async fn chat_is_the_same_in_each_language() {

@@ -65,11 +65,11 @@ async fn all_is_well(server: &TestServer) {
 
 #[tokio::test]
 async fn a_component_that_takes_too_long_is_refused() {
-    let server = setup("compile_time = \"5s\"").start().await;
+    let server = setup("compile_time = \"2s\"").start().await;
     let upload = server.api_with("PUT", "/api/plugins/versioned", bomb::of_time());
     let (answer, pid) = tokio::join!(upload, compiler(&server));
     let message = refusal(&answer);
-    for word in ["5s", "limits.compile_time", "raise the limit"] {
+    for word in ["2s", "limits.compile_time", "raise the limit"] {
         assert!(message.contains(word), "{word}: {message}");
     }
     assert_eq!(status(pid, "State"), None, "the compiler is gone");

@@ -49,7 +49,10 @@ async fn fixture(server: &TestServer, kind: &str, id: &Value) -> Fixture {
 }
 
 async fn fickle() -> Generation {
-    let settings = EngineSettings { instances: 32 };
+    let settings = EngineSettings {
+        instances: 32,
+        ..EngineSettings::default()
+    };
     let engine = Engine::new(settings, Compiler::in_this_process()).expect("an engine");
     let settings = PluginSettings {
         grants: vec![Grant::RowsRead, Grant::RowsWrite],

@@ -5,6 +5,7 @@ pub mod bomb;
 pub mod client;
 pub mod database;
 pub mod guests;
+pub mod http;
 pub mod load;
 pub mod log;
 pub mod patience;

@@ -21,6 +21,16 @@ pub mod imports {
     });
 }
 
+/// `wasi:http`. A module of its own, as only few plugins import it.
+#[allow(missing_docs, clippy::all, reason = "generated code")]
+pub mod http {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "imports-http",
+        generate_all,
+    });
+}
+
 macro_rules! hook {
     ($hook:ident, $world:literal) => {
         #[doc = concat!("The world `", $world, "`: its `Guest` trait and its `export!`.")]
@@ -36,6 +46,10 @@ macro_rules! hook {
                     "hookcast:plugin/messaging@0.1.1": crate::bindings::imports::hookcast::plugin::messaging,
                     "hookcast:plugin/groups@0.1.1": crate::bindings::imports::hookcast::plugin::groups,
                     "hookcast:plugin/rows@0.1.1": crate::bindings::imports::hookcast::plugin::rows,
+                    "hookcast:plugin/kv@0.1.1": crate::bindings::imports::hookcast::plugin::kv,
+                    "wasi:keyvalue/store@0.2.0-draft": crate::bindings::imports::wasi::keyvalue::store,
+                    "wasi:keyvalue/atomics@0.2.0-draft": crate::bindings::imports::wasi::keyvalue::atomics,
+                    "wasi:keyvalue/batch@0.2.0-draft": crate::bindings::imports::wasi::keyvalue::batch,
                     "wasi:logging/logging@0.1.0-draft": crate::bindings::imports::wasi::logging::logging,
                     "wasi:config/store@0.2.0-rc.1": crate::bindings::imports::wasi::config::store,
                 },

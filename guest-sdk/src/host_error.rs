@@ -4,11 +4,14 @@ use std::fmt;
 
 use crate::bindings::imports::hookcast::plugin::types;
 use crate::bindings::imports::wasi::config::store;
+use crate::bindings::imports::wasi::keyvalue::store as keyvalue;
 
-/// A host function refused, and nothing was done.
+/// A host function refused, and nothing was done. (Only of an HTTP request that failed it is
+/// not known whether the other side has acted on it.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostError {
-    /// `invalid`, `denied`, `limit`, `not_found` or `unavailable`.
+    /// `invalid`, `denied`, `limit`, `not_found` or `unavailable`; of [`http`](crate::http)
+    /// also `timeout` and `interrupted`.
     pub code: String,
     /// What was wrong and what to do about it.
     pub message: String,
@@ -45,6 +48,23 @@ impl From<store::Error> for HostError {
     fn from(error: store::Error) -> Self {
         let (store::Error::Upstream(message) | store::Error::Io(message)) = error;
         Self::new("unavailable", message)
+    }
+}
+
+/// `wasi:keyvalue` has no codes; the host puts them before the text.
+impl From<keyvalue::Error> for HostError {
+    fn from(error: keyvalue::Error) -> Self {
+        match error {
+            keyvalue::Error::NoSuchStore => Self::new("not_found", "there is no such bucket"),
+            keyvalue::Error::AccessDenied => Self::new(
+                "denied",
+                "needs the grant \"kv\": add it to the plugin's `grants`",
+            ),
+            keyvalue::Error::Other(text) => match text.split_once(": ") {
+                Some((code, message)) => Self::new(code, message),
+                None => Self::new("unavailable", text),
+            },
+        }
     }
 }
 

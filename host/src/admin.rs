@@ -6,9 +6,10 @@
 mod connections;
 mod endpoints;
 mod error;
+mod exchange;
 mod plugin_calls;
 mod plugin_logs;
-mod plugin_trial;
+mod plugin_try;
 mod plugins;
 mod token;
 
@@ -52,9 +53,14 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/plugins", get(plugins::list))
         .route(
             "/api/plugins/{name}",
-            get(plugins::show).put(plugins::put).delete(plugins::delete),
+            get(plugins::show)
+                .put(exchange::put)
+                .delete(plugins::delete),
         )
-        .route("/api/plugins/{name}/reload", post(plugins::reload))
+        .route("/api/plugins/{name}/reload", post(exchange::reload))
+        .route("/api/plugins/{name}/rollback", post(exchange::rollback))
+        .route("/api/plugins/{name}/quarantine", post(exchange::quarantine))
+        .route("/api/plugins/{name}/resume", post(exchange::resume))
         .route("/api/plugins/{name}/logs", get(plugin_logs::show))
         .route("/api/plugins/{name}/failures", get(plugin_calls::failures))
         .route(
@@ -70,7 +76,7 @@ fn router(app: Arc<App>) -> Router {
             "/api/plugins/{name}/recordings/{id}",
             get(plugin_calls::recording),
         )
-        .route("/api/plugins/{name}/try", post(plugin_trial::run))
+        .route("/api/plugins/{name}/try", post(plugin_try::run))
         .route("/api/reload", post(reload_config))
         .route("/api/endpoints", get(endpoints::list))
         .route("/api/connections", get(connections::list))
@@ -106,7 +112,7 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
 async fn metrics(State(app): State<Arc<App>>) -> String {
     endpoints::measure_lag(&app);
     app.metrics.run_upkeep();
-    app.metrics.render()
+    app.metrics.render() + &app.plugins.metrics()
 }
 
 async fn reload_config(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {

@@ -19,6 +19,7 @@ use crate::deliver::{Encoder, Groups, Hub, HubSender};
 use crate::dialect::gramex::Gramex;
 use crate::directory::Directory;
 use crate::endpoint::{ADMISSION, Chain, Endpoint};
+use crate::judge::floor::Floor;
 use crate::log::EndpointLog;
 use crate::log::appender;
 use crate::log::position::{Incarnation, Incarnations};
@@ -131,14 +132,14 @@ impl App {
 
     /// The endpoint's plugins as they are loaded now.
     pub fn chain(&self, settings: &EndpointConfig) -> Result<Chain> {
-        let generations = settings.plugins.iter().map(|name| {
+        let serving = settings.plugins.iter().map(|name| {
             self.plugins
                 .handle(name)
-                .and_then(|plugin| plugin.current())
+                .and_then(|plugin| plugin.serving())
                 .with_context(|| format!("plugin `{name}` is not loaded"))
         });
-        let generations = generations.collect::<Result<Vec<_>>>()?;
-        Chain::new(generations).map_err(anyhow::Error::msg)
+        let serving = serving.collect::<Result<Vec<_>>>()?;
+        Chain::new(&serving).map_err(anyhow::Error::msg)
     }
 
     /// Opens an endpoint's table and log and starts its fan-out.
@@ -206,6 +207,7 @@ impl App {
                 self.writers.database.clone()
             },
             admission,
+            floor: Floor::default(),
             chain: ArcSwap::from_pointee(chain),
             settings: ArcSwap::from_pointee(settings.clone()),
             first_head: opened.head,

@@ -2,8 +2,10 @@
 
 mod admin;
 mod check_config;
+mod client;
 mod compile_plugin;
 mod connect;
+mod plugin;
 mod serve;
 mod url;
 
@@ -13,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, is_plugin_name};
 
 /// Where the config is unless it is named.
 const DEFAULT_CONFIG: &str = "config/hookcast.toml";
@@ -35,6 +37,7 @@ enum Command {
     CheckConfig(check_config::Args),
     Connect(connect::Args),
     Admin(admin::Args),
+    Plugin(plugin::Args),
     #[command(hide = true)]
     CompilePlugin(compile_plugin::Args),
 }
@@ -47,6 +50,7 @@ pub fn run() -> ExitCode {
         Command::Connect(args) => connect::run(args),
         Command::Admin(args) => admin::run(args),
         Command::CompilePlugin(args) => compile_plugin::run(args),
+        Command::Plugin(args) => plugin::run(args),
     }
 }
 
@@ -56,6 +60,16 @@ fn load_config(file: &Path) -> Result<Config, ExitCode> {
         eprintln!("{errors}");
         ExitCode::from(EXIT_USAGE)
     })
+}
+
+fn plugin_name(text: &str) -> Result<String, &'static str> {
+    if is_plugin_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err(
+        "a plugin's name has small letters, digits and dashes; it is the file's name without its \
+         ending",
+    )
 }
 
 /// A runtime for commands that talk over sockets.

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod cursor;
+mod goodbye;
 pub mod handshake;
 pub mod heartbeat;
 pub mod inbox;

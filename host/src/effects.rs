@@ -1,5 +1,5 @@
-//! What a message does besides its own row: sends, group changes, closes, rows that a
-//! plugin writes.
+//! What a message does besides its own row: sends, group changes, closes, rows and keys
+//! that a plugin writes.
 //!
 //! Hooks fill a buffer; nothing of it is visible before all hooks of the message have
 //! returned ok and its transaction is committed (promise P3).
@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use crate::id::ConnectionId;
+use crate::kv::Keys;
 use crate::log::Method;
 use crate::row::RowWrite;
 
@@ -87,9 +88,20 @@ impl GroupChange {
 
 /// The buffer of one message.
 #[derive(Debug, Default, PartialEq)]
-pub struct Effects(pub Vec<Effect>);
+pub struct Effects {
+    pub list: Vec<Effect>,
+    /// Key-value storage, read and written.
+    pub keys: Keys,
+}
 
 impl Effects {
-    /// Most effects one message may have; asking for more is an error to the plugin.
-    pub const LIMIT: usize = 1_000;
+    /// Nothing is to be done, and nothing to be checked.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.keys.is_empty()
+    }
+
+    /// What counts against `limits.effects`.
+    pub fn len(&self) -> usize {
+        self.list.len() + self.keys.writes()
+    }
 }

@@ -1,5 +1,7 @@
 //! An endpoint: a configured path with its log, its plugins and its connections.
 
+mod chain;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -16,12 +18,15 @@ use crate::deliver::{Encoder, Groups};
 use crate::dialect::Dialect;
 use crate::directory::Directory;
 use crate::id::ConnectionId;
+use crate::judge::floor::Floor;
 use crate::log::EndpointLog;
 use crate::log::sequencer::SequencerHandle;
 use crate::log::{Event, LogReader, Submission};
-use crate::plugin::{Generation, Hook};
+use crate::rejection::{Rejection, code};
 use crate::row::Table;
 use crate::storage::sqlite::read::HistoryLimits;
+
+pub use chain::Chain;
 
 /// What one endpoint takes between judging and the end of delivery, in units of
 /// [`Submission::weight`]: 8,192 messages, or about 64 MiB of them. Bounds what waits for
@@ -41,6 +46,7 @@ pub struct Endpoint {
     pub groups: Arc<Groups>,
     pub sequencer: SequencerHandle,
     pub admission: Arc<Semaphore>,
+    pub floor: Floor,
     /// What a config reload or a plugin reload exchanges. Each message takes one
     /// snapshot.
     pub chain: ArcSwap<Chain>,
@@ -64,6 +70,23 @@ impl Endpoint {
     /// The plugins in force.
     pub fn chain(&self) -> Arc<Chain> {
         self.chain.load_full()
+    }
+
+    /// The plugins that a message is judged by. This is where a message finds out that
+    /// one of them is out of service.
+    ///
+    /// # Errors
+    /// A plugin is in quarantine: the endpoint takes no messages.
+    pub fn chain_in_service(&self) -> Result<Arc<Chain>, Rejection> {
+        let chain = self.chain();
+        match chain.quarantined() {
+            None => Ok(chain),
+            Some(_) => Err(Rejection::new(
+                code::UNAVAILABLE,
+                "the server's logic for this endpoint is out of service; nothing of the message \
+                 took effect. Try again later",
+            )),
+        }
     }
 
     pub fn settings(&self) -> Arc<EndpointConfig> {
@@ -106,95 +129,5 @@ impl Endpoint {
     /// True if an event's audience includes the connection, its filter aside.
     pub fn visible(&self, connection: &Connection, event: &Event) -> bool {
         visible(&self.groups, connection.id, connection.user_id(), event)
-    }
-}
-
-/// The plugins of an endpoint, in order, as one snapshot.
-#[derive(Default)]
-pub struct Chain {
-    generations: Vec<Arc<Generation>>,
-    handler_types: Vec<String>,
-    /// `name@digest` of each, separated by blanks.
-    pub judged_by: Arc<str>,
-}
-
-impl Chain {
-    /// # Errors
-    /// Two plugins that handle one message type.
-    pub fn new(generations: Vec<Arc<Generation>>) -> Result<Self, String> {
-        let mut handler_types: Vec<String> = Vec::new();
-        for generation in generations.iter().filter(|one| one.has(Hook::Handlers)) {
-            for handler in generation.handlers() {
-                if handler_types.contains(&handler.message_type) {
-                    return Err(format!(
-                        "plugin `{}` handles `{}`, which a plugin before it handles already; \
-                         rename one of the two message types",
-                        generation.name(),
-                        handler.message_type
-                    ));
-                }
-                handler_types.push(handler.message_type.clone());
-            }
-        }
-        let judged_by: Vec<_> = generations
-            .iter()
-            .map(|one| {
-                format!(
-                    "{}@{}",
-                    one.name(),
-                    &one.digest()[..12.min(one.digest().len())]
-                )
-            })
-            .collect();
-        Ok(Self {
-            generations,
-            handler_types,
-            judged_by: judged_by.join(" ").into(),
-        })
-    }
-
-    /// The same with instances of its own, for a trial; `instead` takes the place of the
-    /// generation of its name.
-    ///
-    /// # Errors
-    /// As of [`Chain::new`].
-    pub fn twin(&self, instead: Option<&Arc<Generation>>) -> Result<Self, String> {
-        let twins = self.generations.iter().map(|one| match instead {
-            Some(other) if other.name() == one.name() => Arc::clone(other),
-            _ => Arc::new(one.twin()),
-        });
-        Self::new(twins.collect())
-    }
-
-    /// The generation of a plugin, by its number.
-    pub fn number_of(&self, plugin: &str) -> Option<u64> {
-        let mut generations = self.generations.iter();
-        let found = generations.find(|one| &**one.name() == plugin)?;
-        Some(found.number())
-    }
-
-    /// The generations that have a hook, in order.
-    pub fn with(&self, hook: Hook) -> impl Iterator<Item = &Arc<Generation>> {
-        self.generations
-            .iter()
-            .filter(move |generation| generation.has(hook))
-    }
-
-    pub fn has(&self, hook: Hook) -> bool {
-        self.with(hook).next().is_some()
-    }
-
-    /// The message types that are handled.
-    pub fn handler_types(&self) -> &[String] {
-        &self.handler_types
-    }
-
-    /// Who handles a message type.
-    pub fn handler(&self, message_type: &str) -> Option<&Arc<Generation>> {
-        self.with(Hook::Handlers).find(|one| {
-            one.handlers()
-                .iter()
-                .any(|handler| handler.message_type == message_type)
-        })
     }
 }

@@ -6,26 +6,29 @@
 //! part of the submission; a rejection anywhere leaves no trace of it.
 
 pub mod defaults;
+pub mod floor;
 mod handlers;
 mod modify;
 mod object;
+pub mod outside;
 mod prepare;
 pub mod publish;
+mod refused;
 
 use std::sync::Arc;
 
-use crate::clock::now_micros;
 use crate::connection::Connection;
 use crate::deliver::Step;
 use crate::effects::{Effect, Effects};
 use crate::endpoint::{Chain, Endpoint};
 use crate::log::submission::{Command, Draft, Item, Source};
-use crate::log::{Audience, Lane, Method, Part, Submission};
+use crate::log::{Audience, Method, Part, Submission};
 use crate::plugin::{CallContext, HookError};
 use crate::rejection::{Rejection, code};
 use crate::row::{RowWrite, Table};
 
 use object::Object;
+pub use refused::Refused;
 
 /// What the stages share: one message on one snapshot.
 struct Judging<'a> {
@@ -41,7 +44,35 @@ pub async fn judge(
     source: Source,
     epoch: u32,
 ) -> Result<Submission, Rejection> {
-    let chain = connection.endpoint.chain();
+    let mut chain = connection.endpoint.chain_in_service()?;
+    let (own, published) = loop {
+        match judge_by(&chain, connection, &source).await {
+            Ok(parts) => break parts,
+            Err(Refused::Rejected(rejection)) => return Err(rejection),
+            Err(Refused::Failed(error)) => {
+                let rejection = hook_failed(&error);
+                // A generation on probation: nothing of what it did has taken effect, so
+                // the one before judges the whole message.
+                chain = chain.fallback_for(&source.command).ok_or(rejection)?;
+                metrics::counter!("hookcast_judged_again_total").increment(1);
+            }
+        }
+    };
+    Ok(Submission {
+        own,
+        published,
+        lane: connection.lane.clone(),
+        epoch,
+        source,
+    })
+}
+
+/// Takes a message through all stages with these plugins.
+async fn judge_by(
+    chain: &Chain,
+    connection: &Arc<Connection>,
+    source: &Source,
+) -> Result<(Part, Vec<Part>), Refused> {
     let method = match &source.command {
         Command::Change { method, .. } => method.as_str(),
         Command::Handle { .. } => "",
@@ -49,7 +80,7 @@ pub async fn judge(
     let message_id = source.message_id.as_ref().map(|id| id.id.as_str().into());
     let mut judging = Judging {
         endpoint: &connection.endpoint,
-        chain: &chain,
+        chain,
         call: CallContext {
             message_id,
             ..connection.client.call(method, source.received_at)
@@ -70,17 +101,10 @@ pub async fn judge(
         }
     };
     let effects = judging.effects;
-    let (own, published) = parts(connection, &chain, source.received_at, items, effects).await?;
-    Ok(Submission {
-        own,
-        published,
-        lane: connection.lane.clone(),
-        epoch,
-        source,
-    })
+    Ok(parts(connection, chain, source.received_at, items, effects).await?)
 }
 
-/// Judges a message for a trial, from the plugins' defaults on. It has its id and its
+/// Judges a message for a comparison, from the plugins' defaults on. It has its id and its
 /// time; `old` is the row it changes. Gives what it would become and what hooks want
 /// done, of which nothing is.
 pub async fn rehearse(
@@ -99,8 +123,12 @@ pub async fn rehearse(
     };
     let judged = match defaults::hooks(&mut judging, method, message, old.as_ref()).await {
         Ok(message) => judging.filled(method, message, old).await,
-        Err(rejection) => Err(rejection),
+        Err(refused) => Err(refused),
     };
+    let judged = judged.map_err(|refused| match refused {
+        Refused::Rejected(rejection) => rejection,
+        Refused::Failed(error) => error.to_rejection(),
+    });
     (judged, judging.effects)
 }
 
@@ -114,17 +142,18 @@ async fn parts(
 ) -> Result<(Part, Vec<Part>), Rejection> {
     let endpoint = &connection.endpoint;
     let mut waiting = publish::Waiting::new();
-    items.extend(effect_items(endpoint, effects, 0, &mut waiting));
-    let published = if waiting.is_empty() {
-        Vec::new()
-    } else {
-        Box::pin(publish::judge(connection, received_at, waiting, &mut items)).await?
-    };
-    let own = Part {
+    items.extend(effect_items(endpoint, effects.list, 0, &mut waiting));
+    let mut own = Part {
         log: endpoint.log.clone(),
         table: endpoint.table.clone(),
         items,
+        keys: effects.keys,
         judged_by: chain.judged_by.clone(),
+    };
+    let published = if waiting.is_empty() {
+        Vec::new()
+    } else {
+        Box::pin(publish::judge(connection, received_at, waiting, &mut own)).await?
     };
     Ok((own, published))
 }
@@ -135,7 +164,7 @@ impl Judging<'_> {
         &mut self,
         method: Method,
         message: serde_json::Map<String, serde_json::Value>,
-    ) -> Result<Draft, Rejection> {
+    ) -> Result<Draft, Refused> {
         let old = self.old_row(method, &message).await?;
         let message = defaults::fill(self, method, message, old.as_ref()).await?;
         self.filled(method, message, old).await
@@ -147,7 +176,7 @@ impl Judging<'_> {
         method: Method,
         message: Object,
         old: Option<crate::row::Row>,
-    ) -> Result<Draft, Rejection> {
+    ) -> Result<Draft, Refused> {
         let message = prepare::prepare(self, method, message).await?;
         let change = self.row_change(method, &message, old)?;
         let sent = modify::modify(self, message, change.as_ref()).await?;
@@ -221,43 +250,6 @@ impl Judging<'_> {
     }
 }
 
-/// Submits what hooks outside of any message want done (`open`, `close`).
-pub async fn submit_effects(connection: &Arc<Connection>, chain: &Chain, effects: Effects) {
-    if effects.0.is_empty() {
-        return;
-    }
-    let source = Source {
-        command: Command::Handle {
-            message_type: String::new(),
-            message: serde_json::Map::new(),
-        },
-        message_id: None,
-        connection: connection.id,
-        user: connection.user_id().cloned(),
-        received_at: now_micros() as u64,
-        // It can't be judged anew: there is no message.
-        attempts: u32::MAX - 1,
-    };
-    let parts = parts(connection, chain, source.received_at, Vec::new(), effects);
-    let (own, published) = match parts.await {
-        Ok(parts) => parts,
-        Err(rejection) => {
-            let what = &rejection.message;
-            tracing::warn!("what a hook wanted done was rejected, and nothing of it is: {what}");
-            return;
-        }
-    };
-    let submission = Submission {
-        own,
-        published,
-        // A lane of its own: no message that comes back may take it along.
-        lane: Arc::new(Lane::new(1)),
-        epoch: 0,
-        source,
-    };
-    connection.endpoint.submit(submission).await;
-}
-
 /// Logs a failed hook for the operator and gives what its sender hears. The span says
 /// which connection it was.
 pub fn hook_failed(error: &HookError) -> Rejection {
@@ -274,12 +266,12 @@ pub fn hook_failed(error: &HookError) -> Rejection {
 /// `depth` is that of the message whose hooks these were.
 fn effect_items(
     endpoint: &Endpoint,
-    effects: Effects,
+    effects: Vec<Effect>,
     depth: u8,
     waiting: &mut publish::Waiting,
 ) -> Vec<Item> {
-    let mut items = Vec::with_capacity(effects.0.len());
-    for effect in effects.0 {
+    let mut items = Vec::with_capacity(effects.len());
+    for effect in effects {
         match effect {
             Effect::Publish(publication) => waiting.push_back((publication, depth + 1)),
             effect => items.extend(effect_item(endpoint, effect)),

@@ -1,35 +1,62 @@
-//! What happens at intervals: retention, forgetting message ids.
+//! What happens at intervals: retention, forgetting message ids and expired keys, dropping
+//! instances of plugins that nobody calls.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::app::App;
 use crate::clock::now_micros;
 use crate::endpoint::Endpoint;
+use crate::storage::sqlite::keyvalue;
 use crate::storage::sqlite::retention::{self, Retention};
 
 /// Between two rounds. A log may exceed its limits for this long.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Cuts logs at once and then at intervals, until the server stops.
-pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    let mut interval = tokio::time::interval(INTERVAL);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+/// Between two looks at idle instances, which may outlive `limits.idle` for this long.
+const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Does it all at once and then at intervals, until the server stops.
+pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
+    tokio::join!(cut_logs(&app, stop.clone()), trim_plugins(&app, stop));
+}
+
+async fn trim_plugins(app: &App, mut stop: watch::Receiver<bool>) {
+    let mut interval = interval(IDLE_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => app.plugins.trim(Instant::now()),
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+async fn cut_logs(app: &App, mut stop: watch::Receiver<bool>) {
+    let mut interval = interval(INTERVAL);
     loop {
         tokio::select! {
             _ = interval.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
         for endpoint in app.routes().by_name.values() {
-            cut(&app, endpoint).await;
+            cut(app, endpoint).await;
         }
         if let Err(error) = retention::forget_message_ids(&app.database.readers, now_micros()).await
         {
             tracing::warn!(%error, "old message ids were not deleted");
         }
+        if let Err(error) = keyvalue::forget_expired(&app.database.readers, now_micros()).await {
+            tracing::warn!(%error, "keys that have expired were not deleted");
+        }
     }
+}
+
+fn interval(period: Duration) -> tokio::time::Interval {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    interval
 }
 
 async fn cut(app: &App, endpoint: &Endpoint) {

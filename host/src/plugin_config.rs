@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::plugin::{Limits, PluginSettings};
+use crate::plugin::PluginSettings;
 
 /// The settings of every plugin that has a table or is used.
 pub fn all(config: &Config) -> BTreeMap<String, PluginSettings> {
@@ -32,27 +32,11 @@ pub fn used(config: &Config) -> Vec<String> {
 
 fn settings(config: &Config, name: &str) -> PluginSettings {
     let plugin = config.plugins.of(name);
-    let limits = plugin.limits;
+    let message = largest_message(config, name);
     PluginSettings {
         config: plugin.config,
         grants: plugin.grants,
-        limits: Limits {
-            hook: limits.hook,
-            init: limits.init,
-            wall: limits.wall,
-            memory: limits.memory,
-            tables: limits.tables,
-            output: limits
-                .output
-                .unwrap_or_else(|| largest_message(config, name)),
-            instances: limits.instances as usize,
-            component: limits.component,
-            compile_time: limits.compile_time,
-            compile_memory: limits.compile_memory,
-            calls_per_instance: limits.calls_per_instance,
-            log_line: limits.log_line,
-            log_rate: limits.log_rate,
-        },
+        limits: plugin.limits.with_messages(message, &config.engine.caps),
         isolation: plugin.isolation,
     }
 }
@@ -62,7 +46,7 @@ const ROOM: usize = 4 << 10;
 
 /// What a hook returns is at most as large as a message of the endpoints that use it,
 /// and some.
-fn largest_message(config: &Config, name: &str) -> usize {
+fn largest_message(config: &Config, name: &str) -> Option<usize> {
     let users = config
         .endpoints
         .values()
@@ -70,5 +54,5 @@ fn largest_message(config: &Config, name: &str) -> usize {
     users
         .map(|endpoint| endpoint.message_limit)
         .max()
-        .map_or(Limits::default().output, |limit| limit + ROOM)
+        .map(|limit| limit + ROOM)
 }

@@ -15,8 +15,11 @@ use crate::bearer::Bearer;
 use crate::close_code;
 use crate::config::{Config, StorageUrl};
 use crate::maintenance;
-use crate::plugin::{CompileCache, Compiler, Engine, EngineSettings, Plugins, Recorder};
+use crate::plugin::{
+    Archive, CompileCache, Compiler, Engine, EngineSettings, Plugins, Recorder, Roots,
+};
 use crate::plugin_config;
+use crate::reload;
 use crate::server;
 use crate::telemetry;
 
@@ -43,6 +46,8 @@ pub async fn run(config: Config) -> Result<()> {
     let maintenance = tokio::spawn(maintenance::run(app.clone(), stopped.clone()));
     let admin = tokio::spawn(admin::serve(app.clone(), operators, stopped.clone()));
     let accepting = tokio::spawn(server::serve(app.clone(), public, stopped));
+    // Held while the server runs.
+    let _watching = reload::watch::start(&app)?;
     announce(&app.config());
 
     terminated().await?;
@@ -61,9 +66,16 @@ pub async fn run(config: Config) -> Result<()> {
 async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
     let engine = EngineSettings {
         instances: config.engine.instances,
+        stack: config.engine.stack,
     };
     let compiler = Compiler::in_a_child().context("can't find this server's own executable")?;
-    let engine = Engine::new(engine, compiler)?;
+    let mut engine = Engine::new(engine, compiler)?;
+    if let Some(file) = &config.engine.http_roots {
+        let roots = Roots::read(file).map_err(|problem| {
+            anyhow::anyhow!("`engine.http_roots`: {} {problem}", file.display())
+        })?;
+        engine = engine.trusting(roots);
+    }
     let cache = CompileCache::open(&config.engine.cache).with_context(|| {
         format!(
             "can't open the folder of compiled code, {}",
@@ -75,8 +87,9 @@ async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
     let beside = database.parent().unwrap_or(Path::new(""));
     let recorder = Recorder::start(beside, config.plugins.failures)
         .context("can't start the thread that keeps failed calls")?;
+    let archive = Archive::open(&config.plugins.archive, config.plugins.keep);
     let plugins = Plugins::new(engine, &config.plugins.dir, Some(cache), settings);
-    let plugins = plugins.recorded(recorder);
+    let plugins = plugins.with_archive(archive).recorded(recorder);
     let used = plugin_config::used(config);
     if used.is_empty() && !config.plugins.dir.exists() {
         return Ok(Arc::new(plugins));

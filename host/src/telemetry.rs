@@ -7,9 +7,14 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-/// Sends logs to standard error: what `RUST_LOG` asks for, otherwise `info`.
+/// What is logged unless `RUST_LOG` says otherwise. `wasmtime_wasi_http` warns of each
+/// request that a guest gets wrong, as often as the guest likes; what operators need to
+/// know of requests is in the plugin's log.
+const USUAL: &str = "info,wasmtime_wasi_http=error";
+
+/// Sends logs to standard error: what `RUST_LOG` asks for, otherwise [`USUAL`].
 pub fn start_logging() -> Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
@@ -18,23 +23,15 @@ pub fn start_logging() -> Result<()> {
         .map_err(|error| anyhow::anyhow!("logging can't be started: {error}"))
 }
 
-/// Bounds of what a hook call takes, in microseconds: fine where warm calls are, and up
-/// to the longest deadline.
-const HOOK_MICROS: [f64; 20] = [
-    1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0, 250.0, 1e3, 5e3, 2e4,
-    1e5, 1e6, 1e7,
-];
-
-/// Starts counting; the handle renders what `/metrics` shows.
+/// Starts counting; the handle renders what `/metrics` shows, but for the figures of
+/// plugins, which `Plugins::metrics` renders.
 pub fn start_metrics() -> Result<PrometheusHandle> {
-    // Hooks take microseconds, commits milliseconds: powers of two from 1 µs to 8 s.
+    // Powers of two from 1 µs to 8 s.
     let seconds: Vec<f64> = (0..24)
         .map(|power| f64::from(1_u32 << power) / 1_000_000.0)
         .collect();
     let counts: Vec<f64> = (0..15).map(|power| f64::from(1_u32 << power)).collect();
-    let hook_seconds = HOOK_MICROS.map(|micros| micros / 1_000_000.0);
     let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full("hookcast_hook_seconds".into()), &hook_seconds)?
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)?
         .set_buckets(&counts)?
         .install_recorder()
@@ -99,9 +96,4 @@ fn describe() {
     );
     describe_histogram!("hookcast_commit_messages", "Messages in one group");
     describe_histogram!("hookcast_fanout_events", "Events written out together");
-    describe_histogram!(
-        "hookcast_hook_seconds",
-        Unit::Seconds,
-        "One hook call, by plugin and hook"
-    );
 }

@@ -19,6 +19,12 @@ pub fn missing(package: &str) -> Option<String> {
     (!path(package).is_file()).then(|| lacks.to_owned())
 }
 
+/// Why plugins in JavaScript can't be run.
+pub fn runtime_missing() -> Option<String> {
+    let lacks = "the server has no JavaScript runtime: `cargo xtask javascript`";
+    (!cfg!(javascript_runtime)).then(|| lacks.to_owned())
+}
+
 fn path(package: &str) -> PathBuf {
     let folder = std::env::var_os("HOOKCAST_GUESTS").map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| {

@@ -1,5 +1,8 @@
 //! What a machine may lack: said aloud here, an error in CI.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// True if `missing` is none. Otherwise the test is to return at once: it counts as
@@ -9,7 +12,29 @@ pub fn or_skip(test: &str, missing: Option<String>) -> bool {
     let ci = std::env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false");
     assert!(!ci, "`{test}` can't run: {missing}");
     eprintln!("SKIPPED `{test}`: {missing}");
+    note(test, &missing);
     false
+}
+
+/// cargo shows nothing of tests that pass: `cargo xtask test` reads this file instead.
+fn note(test: &str, missing: &str) {
+    let Some(file) = std::env::var_os("HOOKCAST_SKIPPED") else {
+        return;
+    };
+    let file = OpenOptions::new().append(true).create(true).open(file);
+    let noted = file.and_then(|mut file| writeln!(file, "{test}: {missing}"));
+    noted.expect("the list of skipped tests");
+}
+
+/// What building a plugin in Rust needs: the compiler's target.
+pub fn wasm_target() -> Option<String> {
+    let mut command = Command::new("rustc");
+    let has = command
+        .args(["--print", "target-libdir", "--target", "wasm32-wasip2"])
+        .output();
+    let has =
+        has.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir());
+    (!has).then(|| "`rustup target add wasm32-wasip2`".to_owned())
 }
 
 /// That a program can be started.

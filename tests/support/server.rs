@@ -23,6 +23,7 @@ static NEXT_PORT: AtomicU16 = AtomicU16::new(10_000);
 pub struct Setup {
     endpoints: String,
     server_keys: String,
+    engine_keys: String,
     /// Names in the plugins folder, and what is copied there.
     plugins: Vec<(String, PathBuf)>,
     /// Names in the plugins folder, and what is written there.
@@ -61,6 +62,13 @@ impl Setup {
         self
     }
 
+    /// A file from anywhere, under its own name in the plugins folder.
+    pub fn file(mut self, path: &Path) -> Self {
+        let name = path.file_name().expect("a file's name").to_string_lossy();
+        self.plugins.push((name.into_owned(), path.to_owned()));
+        self
+    }
+
     /// A script, under this name in the plugins folder.
     pub fn script(mut self, file: &str, source: &str) -> Self {
         self.scripts.push((file.to_owned(), source.to_owned()));
@@ -70,6 +78,12 @@ impl Setup {
     /// Lines for `[server]`.
     pub fn server_keys(mut self, lines: &str) -> Self {
         self.server_keys = lines.to_owned();
+        self
+    }
+
+    /// Lines for `[engine]`.
+    pub fn engine_keys(mut self, lines: &str) -> Self {
+        self.engine_keys = lines.to_owned();
         self
     }
 
@@ -148,8 +162,8 @@ impl TestServer {
             "[server]\nlisten = {:?}\nshutdown_grace = \"2s\"\n{}\n\
              [admin]\nlisten = {:?}\ntoken = {TOKEN:?}\n\
              [storage]\nurl = \"sqlite://data/hookcast.db\"\n\
-             [engine]\ninstances = 64\ncache = {cache:?}\n{endpoints}\n",
-            self.address, self.setup.server_keys, self.admin,
+             [engine]\ninstances = 64\ncache = {cache:?}\n{}\n{endpoints}\n",
+            self.address, self.setup.server_keys, self.admin, self.setup.engine_keys,
         );
         std::fs::write(self.folder().join("hookcast.toml"), config).expect("the config");
     }
@@ -169,6 +183,14 @@ impl TestServer {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        command
+    }
+
+    /// `hookcast admin` for this server.
+    pub fn admin_command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookcast"));
+        let url = format!("http://{}", self.admin);
+        command.args(["admin", "--url", &url, "--token", TOKEN]);
         command
     }
 

@@ -56,11 +56,16 @@ fn parse(text: &str) -> Vec<Hook> {
         let key = (label(labels, "plugin"), label(labels, "hook"));
         let lines = hooks.entry(key).or_default();
         match suffix {
-            "_count" => lines.count = value,
-            "_sum" => lines.sum = value,
+            // One series for each generation.
+            "_count" => lines.count += value,
+            "_sum" => lines.sum += value,
             "_bucket" => {
                 if let Ok(bound) = label(labels, "le").parse() {
-                    lines.buckets.push((bound, value));
+                    let known = lines.buckets.iter_mut().find(|(other, _)| *other == bound);
+                    match known {
+                        Some((_, count)) => *count += value,
+                        None => lines.buckets.push((bound, value)),
+                    }
                 }
             }
             "" if label(labels, "quantile") == "0.5" => lines.median = Some(value),
@@ -123,11 +128,16 @@ hookcast_hook_seconds{plugin="bench",hook="prepare",quantile="0.5"} 0.000002
 hookcast_hook_seconds{plugin="bench",hook="prepare",quantile="0.99"} 0.000009
 hookcast_hook_seconds_sum{plugin="bench",hook="prepare"} 0.03
 hookcast_hook_seconds_count{plugin="bench",hook="prepare"} 10000
-hookcast_hook_seconds_bucket{plugin="bench",hook="modify",le="0.000002"} 20
-hookcast_hook_seconds_bucket{plugin="bench",hook="modify",le="0.000004"} 80
-hookcast_hook_seconds_bucket{plugin="bench",hook="modify",le="+Inf"} 100
-hookcast_hook_seconds_sum{plugin="bench",hook="modify"} 0.0004
-hookcast_hook_seconds_count{plugin="bench",hook="modify"} 100
+hookcast_hook_seconds_bucket{plugin="bench",generation="1",hook="modify",le="0.000002"} 15
+hookcast_hook_seconds_bucket{plugin="bench",generation="1",hook="modify",le="0.000004"} 30
+hookcast_hook_seconds_bucket{plugin="bench",generation="1",hook="modify",le="+Inf"} 40
+hookcast_hook_seconds_sum{plugin="bench",generation="1",hook="modify"} 0.0003
+hookcast_hook_seconds_count{plugin="bench",generation="1",hook="modify"} 40
+hookcast_hook_seconds_bucket{plugin="bench",generation="2",hook="modify",le="0.000002"} 5
+hookcast_hook_seconds_bucket{plugin="bench",generation="2",hook="modify",le="0.000004"} 50
+hookcast_hook_seconds_bucket{plugin="bench",generation="2",hook="modify",le="+Inf"} 60
+hookcast_hook_seconds_sum{plugin="bench",generation="2",hook="modify"} 0.0001
+hookcast_hook_seconds_count{plugin="bench",generation="2",hook="modify"} 60
 other_metric 5
 "#;
         let hooks = parse(text);

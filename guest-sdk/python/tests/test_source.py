@@ -1,5 +1,8 @@
 """What the build finds in a plugin's source, and what it refuses."""
 
+import os
+from pathlib import Path
+
 from hookcast.build import source
 from hookcast.build.error import BuildError
 from support import InFolder
@@ -70,6 +73,20 @@ class Found(InFolder):
         self.assertEqual(plugin.hooks, {"handlers": 2})
         self.assertEqual(plugin.host, {"rows"})
         self.assertEqual(plugin.late, {"datetime"})
+
+    def test_paths_may_be_relative(self) -> None:
+        self.write("import shop\nfrom hookcast import Reject\ndef close(call, cause): ...")
+        self.write("from hookcast import rows", "shop.py")
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        self.assertEqual(source.read(Path("app.py")).host, {"rows"})
+
+    def test_the_plugin_of_the_readme(self) -> None:
+        readme = (Path(__file__).parents[1] / "README.md").read_text()
+        code = readme.partition("```python\n")[2].partition("```")[0]
+        plugin = source.read(self.write(code))
+        self.assertEqual(plugin.hooks, {"prepare": 2, "modify": 2})
+        self.assertEqual(plugin.host, {"context"})
 
 
 class Refused(InFolder):

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// What an operator is told.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub struct ApiError {
     /// Stable word for programs.
     pub code: &'static str,
     pub message: String,
+    /// What programs may want to know besides.
+    pub details: Map<String, Value>,
 }
 
 impl ApiError {
@@ -20,14 +22,26 @@ impl ApiError {
             status,
             code,
             message: message.into(),
+            details: Map::new(),
         }
+    }
+
+    /// The same with one more field, unless that is empty.
+    pub fn with(mut self, key: &str, value: Value) -> Self {
+        if value.as_array().is_none_or(|items| !items.is_empty()) {
+            self.details.insert(key.to_owned(), value);
+        }
+        self
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = json!({"error": {"code": self.code, "message": self.message}});
-        (self.status, Json(body)).into_response()
+        let mut error = Map::new();
+        error.insert("code".into(), self.code.into());
+        error.insert("message".into(), self.message.into());
+        error.extend(self.details);
+        (self.status, Json(json!({ "error": error }))).into_response()
     }
 }
 

@@ -1,17 +1,16 @@
-//! `/api/plugins`: what is loaded, and exchanging it.
+//! `/api/plugins`: what is loaded.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::ApiError;
 use crate::app::App;
-use crate::plugin::{PluginInfo, RegistryError};
-use crate::reload::{self, Origin, ReloadError};
+use crate::plugin::PluginInfo;
+use crate::reload::ReloadError;
 
 pub async fn list(State(app): State<Arc<App>>) -> Json<Value> {
     let plugins: Vec<_> = app
@@ -37,21 +36,6 @@ pub fn no_such_plugin(name: &str) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "no_such_plugin", text)
 }
 
-pub async fn put(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-    body: Bytes,
-) -> Result<Json<Value>, ApiError> {
-    exchange(&app, &name, Origin::Upload(body.to_vec())).await
-}
-
-pub async fn reload(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    exchange(&app, &name, Origin::File).await
-}
-
 pub async fn delete(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
@@ -62,34 +46,6 @@ pub async fn delete(
         .await
         .map_err(ReloadError::from)?;
     Ok(Json(json!({ "deleted": name })))
-}
-
-async fn exchange(app: &Arc<App>, name: &str, origin: Origin) -> Result<Json<Value>, ApiError> {
-    // In a task of its own: a client that hangs up must not stop a reload half-way.
-    let (app, name) = (app.clone(), name.to_owned());
-    let task = tokio::spawn(async move { reload::plugin(&app, &name, origin).await });
-    let (generation, changes) = task.await.map_err(|error| {
-        ApiError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            format!("the reload failed: {error}"),
-        )
-    })??;
-    let report = generation.report();
-    let steps: Vec<_> = report
-        .steps
-        .iter()
-        .map(|(step, micros)| json!({"step": step, "ms": *micros as f64 / 1_000.0}))
-        .collect();
-    Ok(Json(json!({
-        "plugin": &**generation.name(),
-        "version": &**generation.version(),
-        "generation": generation.number(),
-        "digest": &**generation.digest(),
-        "cached": report.cached,
-        "steps": steps,
-        "changed": changes,
-    })))
 }
 
 fn users(app: &App, name: &str) -> Vec<String> {
@@ -112,28 +68,12 @@ fn shown(app: &App, info: PluginInfo) -> Value {
     if let Some(Ok(Value::Object(current))) = info.current.map(serde_json::to_value) {
         object.extend(current);
     }
+    object.insert("older".into(), json!(info.older));
     object.insert("endpoints".into(), endpoints.into());
     object.insert("failure".into(), json!(info.failure));
+    object.insert("probation".into(), json!(info.probation));
+    object.insert("quarantine".into(), json!(info.quarantine));
+    object.insert("rolled_back".into(), json!(info.rolled_back));
+    object.insert("history".into(), json!(info.history));
     Value::Object(object)
-}
-
-impl From<ReloadError> for ApiError {
-    fn from(error: ReloadError) -> Self {
-        let (status, code) = match &error {
-            ReloadError::Plugin(RegistryError::Unknown { .. }) => {
-                (StatusCode::NOT_FOUND, "no_such_plugin")
-            }
-            ReloadError::Plugin(RegistryError::InUse { .. }) => (StatusCode::CONFLICT, "in_use"),
-            ReloadError::Plugin(RegistryError::File { .. }) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "file_failed")
-            }
-            ReloadError::Plugin(RegistryError::Load(_)) | ReloadError::Load(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "load_failed")
-            }
-            ReloadError::Config(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_config"),
-            ReloadError::Chain { .. } => (StatusCode::CONFLICT, "does_not_fit"),
-            ReloadError::Endpoint(_) => (StatusCode::INTERNAL_SERVER_ERROR, "endpoint_failed"),
-        };
-        Self::new(status, code, error.to_string())
-    }
 }

@@ -1,6 +1,5 @@
 //! `hookcast admin`: the admin API from the command line.
 
-mod client;
 mod recordings;
 mod show;
 
@@ -11,24 +10,14 @@ use std::time::Duration;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::{fail, print_line, url};
-use crate::config::is_plugin_name;
-use client::{Client, Failure};
+use super::client::{Client, Failure, Server};
+use super::{fail, plugin_name, print_line, url};
 
 /// Ask and steer a running server
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The server's admin listener
-    #[arg(long, global = true, default_value = "http://127.0.0.1:8081")]
-    url: String,
-    /// Its bearer token; the server prints it at start unless it is configured
-    #[arg(
-        long,
-        global = true,
-        env = "HOOKCAST_ADMIN_TOKEN",
-        hide_env_values = true
-    )]
-    token: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// Print the server's answer as it is
     #[arg(long, global = true)]
     json: bool,
@@ -51,6 +40,9 @@ enum Command {
         name: String,
         /// The .wasm file, or the script in JavaScript
         file: PathBuf,
+        /// Do all but the swap, and report the same
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Load a plugin's file anew; without a name, apply the changed config
     Reload {
@@ -95,6 +87,27 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         wait: u64,
     },
+    /// Put an earlier generation of a plugin in force again
+    Rollback {
+        #[arg(value_parser = plugin_name)]
+        name: String,
+        /// Its number, or the beginning of its digest; by default the one before the current
+        #[arg(long)]
+        to: Option<String>,
+    },
+    /// Call a plugin no more; its endpoints take no messages until `resume`
+    Quarantine {
+        #[arg(value_parser = plugin_name)]
+        name: String,
+        /// What others are told who ask why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Call a plugin again
+    Resume {
+        #[arg(value_parser = plugin_name)]
+        name: String,
+    },
     /// Remove a plugin that no endpoint uses
     Delete {
         #[arg(value_parser = plugin_name)]
@@ -111,7 +124,10 @@ enum Command {
 }
 
 pub(super) fn run(args: Args) -> ExitCode {
-    let answer = Client::new(&args.url, args.token).and_then(|client| ask(&client, &args.command));
+    let answer = args
+        .server
+        .client()
+        .and_then(|client| ask(&client, &args.command));
     let answer = match answer {
         Ok(answer) => answer,
         Err(failure) => return fail(failure),
@@ -132,6 +148,14 @@ fn ask(client: &Client, command: &Command) -> Result<Value, Failure> {
     match command {
         Command::Plugins => client.get("/api/plugins"),
         Command::Plugin { name } => client.get(&format!("/api/plugins/{name}")),
+        Command::Put {
+            name,
+            file,
+            dry_run,
+        } => {
+            let query = if *dry_run { "?dry_run=true" } else { "" };
+            client.put(&format!("/api/plugins/{name}{query}"), &read(file)?)
+        }
         Command::Try {
             name,
             file,
@@ -168,9 +192,17 @@ fn ask(client: &Client, command: &Command) -> Result<Value, Failure> {
             let wait = Duration::from_secs(*wait);
             recordings::record(client, name, *calls, endpoint.as_deref(), folder, wait)
         }
-        Command::Put { name, file } => client.put(&format!("/api/plugins/{name}"), &read(file)?),
         Command::Reload { name: Some(name) } => client.post(&format!("/api/plugins/{name}/reload")),
         Command::Reload { name: None } => client.post("/api/reload"),
+        Command::Rollback { name, to } => {
+            let query = query("to", to.as_deref());
+            client.post(&format!("/api/plugins/{name}/rollback{query}"))
+        }
+        Command::Quarantine { name, reason } => {
+            let query = query("reason", reason.as_deref());
+            client.post(&format!("/api/plugins/{name}/quarantine{query}"))
+        }
+        Command::Resume { name } => client.post(&format!("/api/plugins/{name}/resume")),
         Command::Delete { name } => client.delete(&format!("/api/plugins/{name}")),
         Command::Endpoints => client.get("/api/endpoints"),
         Command::Connections => client.get("/api/connections"),
@@ -186,6 +218,13 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
         .map_err(|error| Failure::new(format!("{} can't be read: {error}", file.display())))
 }
 
+/// `?key=value`, or nothing.
+fn query(key: &str, value: Option<&str>) -> String {
+    value.map_or(String::new(), |value| {
+        format!("?{key}={}", url::encode(value))
+    })
+}
+
 /// Whether the answer, well received, says that what was asked for is so.
 fn succeeded(command: &Command, answer: &Value) -> bool {
     match command {
@@ -197,13 +236,4 @@ fn succeeded(command: &Command, answer: &Value) -> bool {
         }
         _ => true,
     }
-}
-
-fn plugin_name(text: &str) -> Result<String, &'static str> {
-    if is_plugin_name(text) {
-        return Ok(text.to_owned());
-    }
-    Err(
-        "a plugin's name has small letters, digits and dashes; it is the file's name without its ending",
-    )
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::engine::{EngineConfig, folder};
 use super::limits::PluginLimits;
 use super::reader::{Section, Wrong};
 use super::value::{Value, quoted_list};
 use crate::nearest::nearest;
-use crate::plugin::{Grant, Isolation, ONE_FILE, file_of, plugin_of};
+use crate::plugin::{Grant, Isolation, NoGrant, ONE_FILE, ProbationRule, file_of, plugin_of};
 
 /// The plugins folder and the plugins' settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,12 +19,20 @@ pub struct PluginsConfig {
     pub dir: PathBuf,
     /// Failed calls of each plugin that are kept as fixtures; 0 for none.
     pub failures: usize,
-    /// Plugins that have a table. The others have the defaults; see [`Self::of`].
+    /// Folder of generations that were live, for rollbacks.
+    pub archive: PathBuf,
+    /// Generations of a plugin that are kept there, the live one among them.
+    pub keep: usize,
+    /// Load files when they change.
+    pub watch: bool,
+    /// Plugins that have a table; see [`Self::of`] for the others.
     pub by_name: BTreeMap<String, PluginConfig>,
+    /// Settings of the others.
+    usual: PluginConfig,
 }
 
 /// One plugin's settings.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PluginConfig {
     /// What it may do beyond its own connection, in the order of the file.
     pub grants: Vec<Grant>,
@@ -31,12 +40,16 @@ pub struct PluginConfig {
     /// What it reads through `wasi:config`.
     pub config: BTreeMap<String, String>,
     pub limits: PluginLimits,
+    pub probation: ProbationRule,
 }
 
 impl PluginsConfig {
     pub(super) fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
         let dir = section.read("dir", "plugins".into(), folder);
         let failures = section.read("failures", 20, |value| value.whole(0..=10_000));
+        let archive = section.read("archive", "data/plugins".into(), folder);
+        let keep = section.read("keep", 10, |value| value.whole(2..=1_000));
+        let watch = section.read("watch", false, Value::flag);
         let mut by_name = BTreeMap::new();
         for (name, value) in section.take_named() {
             if let Err(wrong) = check_name(&name) {
@@ -49,13 +62,17 @@ impl PluginsConfig {
         Self {
             dir,
             failures,
+            archive,
+            keep,
+            watch,
             by_name,
+            usual: PluginConfig::usual(engine),
         }
     }
 
     /// A plugin's settings: its table's, or the defaults.
     pub fn of(&self, name: &str) -> PluginConfig {
-        self.by_name.get(name).cloned().unwrap_or_default()
+        self.by_name.get(name).unwrap_or(&self.usual).clone()
     }
 
     /// Names of the plugins in the folder, sorted. Files whose name can't be a plugin's
@@ -110,6 +127,17 @@ impl PluginsConfig {
 }
 
 impl PluginConfig {
+    /// What a plugin without a table has.
+    fn usual(engine: &EngineConfig) -> Self {
+        Self {
+            grants: Vec::new(),
+            isolation: Isolation::default(),
+            config: BTreeMap::new(),
+            limits: PluginLimits::usual(&engine.caps),
+            probation: ProbationRule::default(),
+        }
+    }
+
     fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
         let grants = section.list("grants", grant);
         let isolation = section.read("isolation", Isolation::Warm, |value| {
@@ -117,19 +145,39 @@ impl PluginConfig {
         });
         let config = read_settings(section.section("config"));
         let limits = PluginLimits::read(section.section("limits"), engine);
+        let probation = read_probation(section.section("probation"));
         section.finish();
         Self {
             grants: grants.unwrap_or_default(),
             isolation,
             config,
             limits,
+            probation,
         }
     }
 }
 
+/// `[plugins.NAME.probation]`: how a new generation is watched after its swap.
+fn read_probation(mut section: Section<'_>) -> ProbationRule {
+    let usual = ProbationRule::default();
+    let time = Duration::ZERO..=Duration::from_secs(24 * 60 * 60);
+    let rule = ProbationRule {
+        time: section.read("time", usual.time, |value| value.duration(time)),
+        errors: section.read("errors", usual.errors, Value::share),
+        calls: section.read("calls", usual.calls, |value| value.whole(1..=1_000_000)),
+    };
+    section.finish();
+    rule
+}
+
 fn grant(value: &Value<'_>) -> Result<Grant, Wrong> {
     let text = value.text()?;
-    Grant::parse(&text).ok_or_else(|| value.unknown(&text, Grant::FORMS))
+    Grant::parse(&text).map_err(|error| match error {
+        NoGrant::Unknown => value.unknown(&text, Grant::FORMS),
+        NoGrant::Wrong(problem) => {
+            Wrong::new(format!("is {text:?}, which can't be granted"), problem)
+        }
+    })
 }
 
 /// The plugin's own settings. The guest gets texts; numbers and booleans may be written

@@ -69,6 +69,11 @@ impl<'a> Reading<'a> {
         self.report(value.at, what, wrong.remedy);
     }
 
+    /// Where a key that was read stands.
+    pub fn place(&self, key: &str) -> Option<Place> {
+        self.places.borrow().get(key).copied()
+    }
+
     /// The known keys as far as this file's tables led the readers.
     #[cfg(test)]
     pub fn known_keys(&self) -> BTreeSet<String> {

@@ -18,8 +18,19 @@ impl Config {
                 "engine.instances",
                 self.engine.instances != new.engine.instances,
             ),
+            ("engine.stack", self.engine.stack != new.engine.stack),
             ("engine.cache", self.engine.cache != new.engine.cache),
+            (
+                "engine.http_roots",
+                self.engine.http_roots != new.engine.http_roots,
+            ),
             ("plugins.dir", self.plugins.dir != new.plugins.dir),
+            (
+                "plugins.archive",
+                self.plugins.archive != new.plugins.archive,
+            ),
+            ("plugins.keep", self.plugins.keep != new.plugins.keep),
+            ("plugins.watch", self.plugins.watch != new.plugins.watch),
             (
                 "plugins.failures",
                 self.plugins.failures != new.plugins.failures,

@@ -134,9 +134,10 @@ fn the_reference_shows_the_defaults() {
         [plugins]
         dir = '${PLUGINS}'
         [plugins.chat]
-        grants = ['rows:read', 'rows:write']
+        grants = ['rows:read', 'rows:write', 'kv']
         config.words = 'a, b'
         limits.output = '64 KiB'
+        limits.transfer = '2 MiB'
         [endpoints.chat]
         path = '/chat'
         columns.body = 'TEXT'
@@ -234,9 +235,14 @@ fn the_reference_marks_what_needs_a_restart() {
         group_limit = 1
         [engine]
         instances = 999
+        stack = '1 MiB'
         cache = 'other'
+        http_roots = 'other.pem'
         [plugins]
         dir = 'other'
+        archive = 'other'
+        keep = 9
+        watch = true
         failures = 1
         [endpoints.chat]
         path = '/chat'
@@ -269,6 +275,35 @@ fn marked_keys(text: &str) -> Vec<String> {
     }
     marked.sort();
     marked
+}
+
+#[test]
+fn caps_lower_what_the_file_does_not_say() {
+    let config = parsed(
+        "[engine.caps]
+        wall = '40ms'
+        memory = '16 MiB'
+        output = '10 KiB'
+        transfer = '1 MiB'
+        [plugins]
+        dir = '${PLUGINS}'
+        [plugins.chat.limits]
+        memory = '8 MiB'
+        [endpoints.chat]
+        path = '/chat'
+        plugins = ['chat']",
+    );
+    let limits = |name: &str, message| {
+        let plugin = config.plugins.of(name);
+        plugin.limits.with_messages(message, &config.engine.caps)
+    };
+    let (chat, other) = (limits("chat", Some(5 << 10)), limits("moderate", None));
+    assert_eq!((chat.memory, other.memory), (8 << 20, 16 << 20));
+    assert_eq!((chat.output, other.output), (5 << 10, 10 << 10));
+    assert_eq!((chat.transfer, other.transfer), (1 << 20, 1 << 20));
+    // A hook may take no longer than a call.
+    let short = std::time::Duration::from_millis(40);
+    assert_eq!((other.wall, other.hook), (short, short));
 }
 
 #[test]

@@ -55,6 +55,19 @@ impl<'a> Value<'a> {
             .ok_or_else(|| Wrong::new(format!("is {number}, out of range"), remedy))
     }
 
+    /// A part of a whole, from 0 to 1.
+    pub fn share(&self) -> Result<f64, Wrong> {
+        let remedy = "write a number from 0 to 1, as 0.1 for one in ten";
+        let number = match self.raw {
+            DeValue::Float(number) => number.as_str().replace('_', "").parse::<f64>().ok(),
+            DeValue::Integer(number) => number.as_str().parse::<f64>().ok(),
+            _ => return Err(self.is_not("a number", remedy)),
+        };
+        number
+            .filter(|number| (0.0..=1.0).contains(number))
+            .ok_or_else(|| Wrong::new("is out of range", remedy))
+    }
+
     /// A time span within limits.
     pub fn duration(&self, limits: RangeInclusive<Duration>) -> Result<Duration, Wrong> {
         let text = self.quoted("a duration such as \"25s\"", "s")?;

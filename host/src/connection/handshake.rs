@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::body::Body;
+use futures_util::FutureExt as _;
 use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::upgrade::Upgraded;
@@ -24,12 +25,12 @@ use crate::filter::parse_query;
 use crate::id::ConnectionId;
 use crate::judge;
 use crate::log::Lane;
-use crate::plugin::{Hook, HookError};
+use crate::plugin::{Hook, HookError, Refusal};
 use crate::problem::problem;
-use crate::rejection::code;
+use crate::rejection::{Rejection, code};
 use crate::server::Slot;
 
-use super::{Client, Connection, User, session};
+use super::{Client, Connection, User, session, start};
 
 /// What the router found out about a request.
 pub struct Arrival {
@@ -54,21 +55,27 @@ pub async fn accept(
         let text = "not a WebSocket handshake that can be answered (RFC 6455, version 13)";
         return problem(StatusCode::BAD_REQUEST, "bad_handshake", text);
     };
-    let client = Client {
-        id: ConnectionId::random(),
-        endpoint: endpoint.clone(),
-        args: RwLock::new(parse_query(request.uri().query().unwrap_or(""))),
-        address: arrival.address,
-        user: None,
-        name: None,
-        path_parameters: arrival.path_parameters,
-        headers: shown_headers(request.headers()),
-        metadata: None,
-    };
-    let chain = endpoint.chain();
-    let accepted = match connect(&chain, client).await {
-        Ok(accepted) => accepted,
-        Err(refused) => return refused,
+    let mut chain = endpoint.chain();
+    if chain.is_door_shut() {
+        let text = "the server's logic for this endpoint is out of service; try again later";
+        return problem(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, text);
+    }
+    let accepted = loop {
+        match connect(&chain, client(&endpoint, &arrival, &request)).await {
+            Ok(accepted) => break accepted,
+            Err(Refused::ByPlugin(refusal)) => return refused(refusal.status, &refusal.reason),
+            Err(Refused::Held) => {
+                let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL);
+                return problem(status, code, "internal error");
+            }
+            Err(Refused::Failed(error)) => {
+                let answer = failed(&endpoint, &error);
+                match chain.fallback().filter(|_| error.is_failure()) {
+                    Some(previous) => chain = previous,
+                    None => return answer,
+                }
+            }
+        }
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let slot = arrival.slot;
@@ -88,8 +95,7 @@ pub async fn accept(
             return;
         };
         let connection = establish(accepted.client, &accepted.groups, stream);
-        judge::submit_effects(&connection, &chain, accepted.effects).await;
-        drop(chain);
+        commit(&connection, accepted.effects).await;
         // Boxed: the handshake's own future must not hold room for the session's.
         Box::pin(session::run(connection, early)).await;
         drop(slot);
@@ -105,6 +111,21 @@ fn take_stream(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
     Some((parts.io.into_inner(), parts.read_buf.to_vec()))
 }
 
+/// Who asks to connect, before any hook has seen them.
+fn client(endpoint: &Arc<Endpoint>, arrival: &Arrival, request: &Request<Body>) -> Client {
+    Client {
+        id: ConnectionId::random(),
+        endpoint: endpoint.clone(),
+        args: RwLock::new(parse_query(request.uri().query().unwrap_or(""))),
+        address: arrival.address,
+        user: None,
+        name: None,
+        path_parameters: arrival.path_parameters.clone(),
+        headers: shown_headers(request.headers()),
+        metadata: None,
+    }
+}
+
 /// What the `connect` hooks made of a client.
 struct Accepted {
     client: Client,
@@ -112,28 +133,28 @@ struct Accepted {
     effects: Effects,
 }
 
+/// Why a client is not let in.
+enum Refused {
+    ByPlugin(Refusal),
+    /// A hook gave no answer.
+    Failed(HookError),
+    /// A bug: a call has returned and still holds the client.
+    Held,
+}
+
 /// Runs the `connect` hooks in order; each sees what those before it have set.
-async fn connect(chain: &Chain, client: Client) -> Result<Accepted, Response<Body>> {
+async fn connect(chain: &Chain, client: Client) -> Result<Accepted, Refused> {
     let mut client = Arc::new(client);
     let (mut groups, mut effects) = (Vec::new(), Effects::default());
     for generation in chain.with(Hook::Connect) {
         let call = client.call("", now_micros() as u64);
         let answer = generation.connect(&call, &mut effects).await;
         drop(call);
-        let acceptance = match answer {
-            Ok(Ok(acceptance)) => acceptance,
-            Ok(Err(refusal)) => return Err(refused(refusal.status, &refusal.reason)),
-            Err(error) => return Err(failed(&client.endpoint, &error)),
-        };
+        let acceptance = answer
+            .map_err(Refused::Failed)?
+            .map_err(Refused::ByPlugin)?;
         groups.extend(acceptance.groups);
-        let Some(known) = Arc::get_mut(&mut client) else {
-            // Nothing else holds it: the call has returned.
-            return Err(problem(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                code::INTERNAL,
-                "internal error",
-            ));
-        };
+        let known = Arc::get_mut(&mut client).ok_or(Refused::Held)?;
         if let Some(user) = acceptance.user {
             known.user = Some(User {
                 claims: claims(&user.id, user.claims),
@@ -143,18 +164,48 @@ async fn connect(chain: &Chain, client: Client) -> Result<Accepted, Response<Bod
         known.metadata = acceptance.metadata.or(known.metadata.take());
         known.name = acceptance.client_id.or(known.name.take());
     }
-    match Arc::try_unwrap(client) {
-        Ok(client) => Ok(Accepted {
-            client,
-            groups,
-            effects,
-        }),
-        Err(_) => Err(problem(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            code::INTERNAL,
-            "internal error",
-        )),
+    let client = Arc::try_unwrap(client).map_err(|_| Refused::Held)?;
+    Ok(Accepted {
+        client,
+        groups,
+        effects,
+    })
+}
+
+/// Commits what the `connect` hooks want done. They have accepted the connection; if what
+/// they had read has changed since, they are asked again, and may close it.
+async fn commit(connection: &Arc<Connection>, effects: Effects) {
+    let mut first = Some(effects);
+    let hooks = move |chain: Arc<Chain>| {
+        let first = first.take();
+        async move {
+            match first {
+                Some(effects) => Ok(((), effects)),
+                None => Ok(((), ask_again(connection, &chain).await?)),
+            }
+        }
+        .boxed()
+    };
+    if let Err(rejection) = judge::outside::commit(connection, hooks).await {
+        start::refuse(connection, &rejection);
     }
+}
+
+/// Runs the `connect` hooks of a connection that is there already: who it is stays as it
+/// was.
+async fn ask_again(connection: &Arc<Connection>, chain: &Chain) -> Result<Effects, judge::Refused> {
+    let mut effects = Effects::default();
+    for generation in chain.with(Hook::Connect) {
+        let call = connection.client.call("", now_micros() as u64);
+        match generation.connect(&call, &mut effects).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(refusal)) => {
+                return Err(Rejection::new(code::REJECTED, refusal.reason).into());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(effects)
 }
 
 /// Makes the connection known to its endpoint and to fan-out.

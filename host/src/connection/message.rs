@@ -46,6 +46,7 @@ pub async fn text(connection: Arc<Connection>, text: String) {
         attempts: 0,
     };
     let epoch = turn(&connection).await;
+    let _floor = judge::outside::floor(&connection, source.attempts).await;
     submit(&connection, source, epoch).await;
 }
 
@@ -71,6 +72,7 @@ pub async fn judge_again(connection: Arc<Connection>) {
         }
         let mut returned = returned.into_iter();
         while let Some(source) = returned.next() {
+            let _floor = judge::outside::floor(&connection, source.attempts).await;
             // Nothing is on its way, so the epoch can't change before this departs.
             submit(&connection, source, connection.lane.epoch()).await;
             let again = connection.lane.drain().await;

@@ -10,20 +10,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::clock::now_micros;
+use tracing::Instrument as _;
+
 use crate::close_code;
 use crate::deliver::HubMessage;
 use crate::deliver::socket::Ending;
-use crate::effects::Effects;
 use crate::frame;
-use crate::judge;
-use crate::plugin::{Cause, Hook};
-
-use tracing::Instrument as _;
+use crate::plugin::Cause;
 
 use super::heartbeat::{Due, Heartbeat};
 use super::inbox::{Inbox, Received};
-use super::{Connection, cursor, message, start};
+use super::{Connection, cursor, goodbye, message, start};
 
 /// How long a client may take to answer our close frame.
 const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -248,26 +245,13 @@ impl Session {
         });
         tracing::debug!(connection = %connection.id, code = cause.code, "closed");
         if !endpoint.stopping.load(Ordering::Relaxed) {
-            tell_plugins(connection, &cause).await;
+            goodbye::tell_plugins(connection, &cause).await;
         }
         endpoint.connections.write().remove(&connection.id);
         endpoint.log.hub.send(HubMessage::Exit {
             connection: connection.id,
         });
     }
-}
-
-/// Runs the `close` hooks; what they want done is done after the connection is gone.
-async fn tell_plugins(connection: &Arc<Connection>, cause: &Cause) {
-    let chain = connection.endpoint.chain();
-    let call = connection.client.call("", now_micros() as u64);
-    let mut effects = Effects::default();
-    for generation in chain.with(Hook::Close) {
-        if let Err(error) = generation.close(&call, cause, &mut effects).await {
-            judge::hook_failed(&error);
-        }
-    }
-    judge::submit_effects(connection, &chain, effects).await;
 }
 
 /// Waits for work to end; for ever if there is none.

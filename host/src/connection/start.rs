@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+
 use crate::clock::now_micros;
 use crate::close_code;
 use crate::config::History;
 use crate::deliver::ClassKey;
+use crate::deliver::socket::Ending;
 use crate::dialect::Notice;
 use crate::effects::Effects;
-use crate::filter::{Filter, reserved};
+use crate::endpoint::Chain;
+use crate::filter::{Args, Filter, reserved};
 use crate::frame;
 use crate::judge;
+use crate::judge::Refused;
 use crate::log::reader::Reset;
 use crate::plugin::{Arg, Hook};
 use crate::rejection::{Rejection, code};
@@ -21,17 +26,12 @@ use super::Connection;
 
 /// Runs the `open` hook and places the connection's cursor.
 pub async fn start(connection: Arc<Connection>) {
+    if connection.outbox.ending() != Ending::Open {
+        // The `connect` hook has thought better of it.
+        return;
+    }
     if let Err(rejection) = open(&connection).await {
-        let close = match &*rejection.code {
-            code::BAD_FILTER | code::BAD_KEY => close_code::BAD_REQUEST.code,
-            // Not the client's fault: it may come back.
-            code::UNAVAILABLE | code::PLUGIN_FAILED | code::PLUGIN_TIMEOUT => {
-                close_code::UNAVAILABLE.code
-            }
-            _ => close_code::FORBIDDEN.code,
-        };
-        connection.refuse(None, &rejection);
-        connection.outbox.close(close, &rejection.message);
+        refuse(&connection, &rejection);
         return;
     }
     let after = reserved(&connection.client.args.read(), "_after").map(str::to_owned);
@@ -42,6 +42,20 @@ pub async fn start(connection: Arc<Connection>) {
         },
         None => history(&connection).await,
     }
+}
+
+/// A hook does not let the connection begin: say why, and close it.
+pub fn refuse(connection: &Connection, rejection: &Rejection) {
+    let close = match &*rejection.code {
+        code::BAD_FILTER | code::BAD_KEY => close_code::BAD_REQUEST.code,
+        // Not the client's fault: it may come back.
+        code::UNAVAILABLE | code::PLUGIN_FAILED | code::PLUGIN_TIMEOUT | code::CONFLICT => {
+            close_code::UNAVAILABLE.code
+        }
+        _ => close_code::FORBIDDEN.code,
+    };
+    connection.refuse(None, rejection);
+    connection.outbox.close(close, &rejection.message);
 }
 
 /// The subscriber's position can't be continued: say so, then begin anew.
@@ -57,36 +71,51 @@ pub async fn reset(connection: &Connection, why: Reset) {
 }
 
 async fn open(connection: &Arc<Connection>) -> Result<(), Rejection> {
-    let endpoint = &connection.endpoint;
-    let chain = endpoint.chain();
+    let asked = connection.client.args.read().clone();
+    let hooks = |chain: Arc<Chain>| {
+        let asked = &asked;
+        async move { run_hooks(connection, &chain, asked).await }.boxed()
+    };
+    let key = judge::outside::commit(connection, hooks).await?;
+    *connection.class.write() = Arc::new(key);
+    Ok(())
+}
+
+/// What the connection subscribes to, and what the `open` hooks want done besides. Each
+/// sees the args that those before it have set.
+async fn run_hooks(
+    connection: &Connection,
+    chain: &Chain,
+    asked: &Args,
+) -> Result<(ClassKey, Effects), Refused> {
+    let client = &connection.client;
+    // Hooks that run a second time begin as they did before.
+    client.args.write().clone_from(asked);
     let mut effects = Effects::default();
-    let call = connection.client.call("", now_micros() as u64);
+    let call = client.call("", now_micros() as u64);
     for generation in chain.with(Hook::Open) {
-        let args = connection.client.args.read().clone();
+        let args = client.args.read().clone();
         let args: Vec<_> = args
             .into_iter()
             .map(|(key, values)| Arg { key, values })
             .collect();
-        let replaced = generation
-            .open(&call, &args, &mut effects)
-            .await
-            .map_err(|error| judge::hook_failed(&error))?;
+        let replaced = generation.open(&call, &args, &mut effects).await?;
         if let Some(args) = replaced {
             let args = args.into_iter().map(|arg| (arg.key, arg.values)).collect();
-            *connection.client.args.write() = args;
+            *client.args.write() = args;
         }
     }
-    let key = {
-        let args = connection.client.args.read();
-        let filter = Filter::parse(&args, endpoint.table.as_deref())?;
-        ClassKey {
-            positions: reserved(&args, "_after").is_some(),
-            filter,
-        }
-    };
-    *connection.class.write() = Arc::new(key);
-    judge::submit_effects(connection, &chain, effects).await;
-    Ok(())
+    Ok((subscription(connection)?, effects))
+}
+
+/// What the args in force select.
+fn subscription(connection: &Connection) -> Result<ClassKey, Rejection> {
+    let args = connection.client.args.read();
+    let filter = Filter::parse(&args, connection.endpoint.table.as_deref())?;
+    Ok(ClassKey {
+        positions: reserved(&args, "_after").is_some(),
+        filter,
+    })
 }
 
 async fn history(connection: &Connection) {

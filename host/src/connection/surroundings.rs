@@ -1,12 +1,15 @@
 //! What hooks may ask of their connection and its endpoint.
 
+use std::sync::Arc;
+
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::{Map, Value, json};
 
 use crate::filter::Filter;
 use crate::id::ConnectionId;
 use crate::judge::{defaults, publish};
-use crate::plugin::{HostError, Surroundings};
+use crate::kv::{Key, Stored};
+use crate::plugin::{HostError, KeyPage, Surroundings};
 use crate::rejection::Rejection;
 use crate::row::{Row, RowWrite, Table};
 use crate::storage::sqlite::read::SqliteReader;
@@ -121,9 +124,54 @@ impl Surroundings for Client {
             RowWrite::Delete { old } => json!({ "delete": shown(old) }),
         }
     }
+
+    fn kv_get(
+        &self,
+        plugin: Arc<str>,
+        key: Key,
+    ) -> BoxFuture<'_, Result<Option<Stored>, HostError>> {
+        async move {
+            let found = self.keys()?.kv_get(self.endpoint.log.id, &plugin, &key);
+            found.await.map_err(unreadable)
+        }
+        .boxed()
+    }
+
+    fn kv_keys(
+        &self,
+        plugin: Arc<str>,
+        page: KeyPage,
+    ) -> BoxFuture<'_, Result<Vec<String>, HostError>> {
+        async move {
+            let keys = self.keys()?.kv_keys(self.endpoint.log.id, &plugin, &page);
+            keys.await.map_err(unreadable)
+        }
+        .boxed()
+    }
+
+    fn kv_used(
+        &self,
+        plugin: Arc<str>,
+        apart_from: Vec<Key>,
+    ) -> BoxFuture<'_, Result<u64, HostError>> {
+        async move {
+            let storage = self.keys()?;
+            let used = storage.kv_used(self.endpoint.log.id, &plugin, &apart_from);
+            used.await.map_err(unreadable)
+        }
+        .boxed()
+    }
 }
 
 impl Client {
+    fn keys(&self) -> Result<&SqliteReader, HostError> {
+        self.endpoint.reader.storage.as_ref().ok_or_else(|| {
+            let text = "this endpoint is ephemeral and has no key-value storage; set its \
+                        `durability`";
+            HostError::new("unavailable", text)
+        })
+    }
+
     fn table(&self) -> Result<(&Table, &SqliteReader), HostError> {
         match (&self.endpoint.table, &self.endpoint.reader.storage) {
             (Some(table), Some(storage)) => Ok((table, storage)),
@@ -143,6 +191,11 @@ impl Client {
 
 fn invalid(rejection: Rejection) -> HostError {
     HostError::new("invalid", rejection.message)
+}
+
+fn unreadable(error: sqlx::Error) -> HostError {
+    tracing::error!(%error, "a plugin's key can't be read");
+    HostError::new("unavailable", "key-value storage can't be read now")
 }
 
 fn unavailable(error: sqlx::Error) -> HostError {

@@ -9,18 +9,17 @@ use crate::clock::now_micros;
 use crate::id::row_id;
 use crate::log::Method;
 use crate::plugin::Hook;
-use crate::rejection::Rejection;
 use crate::row::{Cell, Row};
 
 use super::object::Object;
-use super::{Judging, hook_failed};
+use super::{Judging, Refused};
 
 pub(super) async fn fill(
     judging: &mut Judging<'_>,
     method: Method,
     mut message: Map<String, Value>,
     old: Option<&Row>,
-) -> Result<Object, Rejection> {
+) -> Result<Object, Refused> {
     match method {
         Method::Post => {
             // As Gramex does, these replace what the client sent, in its place.
@@ -45,16 +44,14 @@ pub(super) async fn hooks(
     method: Method,
     message: Map<String, Value>,
     old: Option<&Row>,
-) -> Result<Object, Rejection> {
+) -> Result<Object, Refused> {
     let mut message = Object::new(message);
     for generation in judging.chain.with(Hook::Defaults) {
         let filled = generation
             .defaults(&judging.call, &message.text, &mut judging.effects)
-            .await
-            .map_err(|error| hook_failed(&error))?;
+            .await?;
         if let Some(text) = filled {
-            message = Object::returned(text, Hook::Defaults, generation, &judging.call)
-                .map_err(|error| hook_failed(&error))?;
+            message = Object::returned(text, Hook::Defaults, generation, &judging.call)?;
             if message.map.contains_key("user") {
                 let user = if method == Method::Post {
                     identity(judging)

@@ -3,18 +3,17 @@
 use serde_json::Value;
 
 use crate::plugin::Hook;
-use crate::rejection::Rejection;
 use crate::row::{Row, RowWrite};
 
 use super::object::Object;
-use super::{Judging, hook_failed};
+use super::{Judging, Refused};
 
 /// Returns the JSON text to broadcast.
 pub(super) async fn modify(
     judging: &mut Judging<'_>,
     mut message: Object,
     change: Option<&RowWrite>,
-) -> Result<String, Rejection> {
+) -> Result<String, Refused> {
     if !judging.chain.has(Hook::Modify) {
         return Ok(message.text);
     }
@@ -28,7 +27,6 @@ pub(super) async fn modify(
     let row = row.map(|row| row_text(judging, row));
     let old = old.map(|old| row_text(judging, old));
     for generation in judging.chain.with(Hook::Modify) {
-        let failed = |error| hook_failed(&error);
         let modified = generation
             .modify(
                 &judging.call,
@@ -37,19 +35,15 @@ pub(super) async fn modify(
                 old.as_deref(),
                 &mut judging.effects,
             )
-            .await
-            .map_err(failed)?;
+            .await?;
         if let Some(text) = modified {
-            message =
-                Object::returned(text, Hook::Modify, generation, &judging.call).map_err(failed)?;
+            message = Object::returned(text, Hook::Modify, generation, &judging.call)?;
             if message.map.get("id") != id.as_ref() {
                 // Subscribers tell rows apart by it, and so does the removal of a row
                 // that has left a filter.
-                return Err(failed(generation.bad_output(
-                    &judging.call,
-                    Hook::Modify,
-                    "changed the message's `id`",
-                )));
+                let problem = "changed the message's `id`";
+                let error = generation.bad_output(&judging.call, Hook::Modify, problem);
+                return Err(error.into());
             }
         }
     }

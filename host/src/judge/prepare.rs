@@ -2,25 +2,22 @@
 
 use crate::log::Method;
 use crate::plugin::Hook;
-use crate::rejection::Rejection;
 
 use super::object::Object;
-use super::{Judging, hook_failed};
+use super::{Judging, Refused};
 
 pub(super) async fn prepare(
     judging: &mut Judging<'_>,
     method: Method,
     mut message: Object,
-) -> Result<Object, Rejection> {
+) -> Result<Object, Refused> {
     for generation in judging.chain.with(Hook::Prepare) {
-        let failed = |error| hook_failed(&error);
         let prepared = generation
             .prepare(&judging.call, &message.text, &mut judging.effects)
             .await;
-        if let Some(text) = prepared.map_err(failed)? {
+        if let Some(text) = prepared? {
             let id = message.map.get("id").cloned();
-            message =
-                Object::returned(text, Hook::Prepare, generation, &judging.call).map_err(failed)?;
+            message = Object::returned(text, Hook::Prepare, generation, &judging.call)?;
             // What the message is about is not the plugin's to change.
             message.set("_method", method.as_str().into());
             match (method, id) {

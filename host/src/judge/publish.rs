@@ -11,13 +11,15 @@ use serde_json::Map;
 
 use crate::connection::Connection;
 use crate::deliver::Step;
-use crate::effects::Publication;
+use crate::effects::{Effects, Publication};
+use crate::endpoint::Endpoint;
+use crate::kv::Keys;
 use crate::log::Part;
 use crate::log::submission::Item;
 use crate::plugin::HostError;
 use crate::rejection::{Rejection, code};
 
-use super::{Judging, effect_items};
+use super::{Judging, Refused, effect_items, hook_failed};
 
 /// Messages that one message may lead to in all.
 const MOST: usize = 100;
@@ -26,7 +28,8 @@ const MOST: usize = 100;
 pub(super) type Waiting = VecDeque<(Publication, u8)>;
 
 /// Judges all that waits and what comes of it. What is meant for the sender's own
-/// connection goes to `own`: the other endpoint does not know it.
+/// connection goes to `own`: the other endpoint does not know it. Hooks see the keys as
+/// those before them have left them on the same endpoint.
 ///
 /// # Errors
 /// One of them is rejected, and so all are.
@@ -34,9 +37,9 @@ pub(super) async fn judge(
     connection: &Arc<Connection>,
     received_at: u64,
     mut waiting: Waiting,
-    own: &mut Vec<Item>,
+    own: &mut Part,
 ) -> Result<Vec<Part>, Rejection> {
-    let mut parts = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     while let Some((publication, depth)) = waiting.pop_front() {
         if parts.len() == MOST {
             tracing::error!(
@@ -49,36 +52,69 @@ pub(super) async fn judge(
         }
         let target = connection.endpoint.directory.find(&publication.endpoint);
         let target = target.ok_or_else(|| gone(&publication.endpoint))?;
-        let chain = target.chain();
+        let mut chain = target.chain_in_service()?;
         let client = Arc::new(connection.client.visiting(Arc::clone(&target)));
-        let mut call = client.call(publication.method.as_str(), received_at);
-        call.depth = depth;
-        let mut judging = Judging {
-            endpoint: &target,
-            chain: &chain,
-            call,
-            effects: Default::default(),
+        let keys = keys_at(&target, own, &mut parts)
+            .map(std::mem::take)
+            .unwrap_or_default();
+        let (draft, effects) = loop {
+            let mut call = client.call(publication.method.as_str(), received_at);
+            call.depth = depth;
+            let mut judging = Judging {
+                endpoint: &target,
+                chain: &chain,
+                call,
+                effects: Effects {
+                    list: Vec::new(),
+                    keys: keys.clone(),
+                },
+            };
+            let mut message = Map::new();
+            message.insert("_method".into(), publication.method.as_str().into());
+            message.extend(publication.message.clone());
+            match judging.change(publication.method, message).await {
+                Ok(draft) => break (draft, judging.effects),
+                Err(Refused::Rejected(rejection)) => return Err(rejection),
+                // As for a message that a client sends.
+                Err(Refused::Failed(error)) => {
+                    let rejection = hook_failed(&error);
+                    chain = chain.fallback().ok_or(rejection)?;
+                }
+            }
         };
-        let mut message = Map::new();
-        message.insert("_method".into(), publication.method.as_str().into());
-        message.extend(publication.message);
-        let draft = judging.change(publication.method, message).await?;
         let mut items = vec![Item::Event(draft)];
-        for item in effect_items(&target, judging.effects, depth, &mut waiting) {
+        let Effects { list, mut keys } = effects;
+        for item in effect_items(&target, list, depth, &mut waiting) {
             if addressed_to(connection, &item) {
-                own.push(item);
+                own.items.push(item);
             } else {
                 items.push(item);
             }
+        }
+        if let Some(known) = keys_at(&target, own, &mut parts) {
+            *known = std::mem::take(&mut keys);
         }
         parts.push(Part {
             log: target.log.clone(),
             table: target.table.clone(),
             items,
+            keys,
             judged_by: chain.judged_by.clone(),
         });
     }
     Ok(parts)
+}
+
+/// The keys of an endpoint that the message has been to already: they are kept in its
+/// first part.
+fn keys_at<'a>(
+    target: &Endpoint,
+    own: &'a mut Part,
+    parts: &'a mut [Part],
+) -> Option<&'a mut Keys> {
+    let mut known = std::iter::once(own).chain(parts);
+    let part = known.find(|part| Arc::ptr_eq(&part.log, &target.log));
+    part.map(|part| &mut part.keys)
 }
 
 fn addressed_to(connection: &Connection, item: &Item) -> bool {

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use crate::deliver::Step;
 use crate::id::ConnectionId;
+use crate::kv::Keys;
 use crate::row::{RowWrite, Table};
 
 use super::endpoint_log::EndpointLog;
 use super::event::{Audience, Method};
 use super::lane::Lane;
+
+/// How often a message is judged before it is refused with `conflict`.
+pub const ATTEMPTS: u32 = 3;
 
 /// A message as it was received, kept until it is settled: if what it was judged on
 /// changes before the write, it is judged again from here.
@@ -76,6 +80,8 @@ pub struct Part {
     /// The table as it was when the message was judged.
     pub table: Option<Arc<Table>>,
     pub items: Vec<Item>,
+    /// Key-value storage, read and written.
+    pub keys: Keys,
     /// `name@digest` of the plugin generations that judged it.
     pub judged_by: Arc<str>,
 }
@@ -111,15 +117,20 @@ impl Submission {
         self.parts().flat_map(Part::drafts)
     }
 
-    /// What it takes of its endpoint's admission: 8, and 1 for each KiB it sends.
+    /// What it takes of its endpoint's admission: 8, and 1 for each KiB it sends or
+    /// stores under keys.
     pub fn weight(&self) -> u32 {
-        let bytes: usize = self.drafts().map(|draft| draft.sent.len()).sum();
+        let sent: usize = self.drafts().map(|draft| draft.sent.len()).sum();
+        let stored: u64 = self.parts().map(|part| part.keys.bytes()).sum();
+        let bytes = sent as u64 + stored;
         // Bounded, because no message may need more than there is.
         8 + u32::try_from(bytes / 1024).map_or(32_768, |kib| kib.min(32_768))
     }
 
     /// True when a transaction is needed at all.
     pub fn writes(&self) -> bool {
-        self.source.message_id.is_some() || self.drafts().next().is_some()
+        self.source.message_id.is_some()
+            || self.drafts().next().is_some()
+            || self.parts().any(|part| !part.keys.is_empty())
     }
 }

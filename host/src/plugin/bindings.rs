@@ -7,9 +7,19 @@
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "plugin-with-self-test",
-    // Only `rows` waits for something (the database); an async import costs twice as
-    // much as a plain one, so the others stay plain.
-    imports: { "hookcast:plugin/rows": async },
+    // Only `rows` and key-value wait for something (the database); an async import costs
+    // twice as much as a plain one, so the others stay plain.
+    imports: {
+        "hookcast:plugin/rows": async,
+        "hookcast:plugin/kv": async,
+        "wasi:keyvalue/store.[method]bucket.get": async,
+        "wasi:keyvalue/store.[method]bucket.set": async,
+        "wasi:keyvalue/store.[method]bucket.exists": async,
+        "wasi:keyvalue/store.[method]bucket.list-keys": async,
+        "wasi:keyvalue/atomics": async,
+        "wasi:keyvalue/batch": async,
+    },
+    with: { "wasi:keyvalue/store.bucket": crate::plugin::imports::keyvalue::Bucket },
     exports: { default: async },
     // The call record is lowered from borrowed strings: nothing is copied twice.
     ownership: Borrowing { duplicate_if_necessary: false },

@@ -6,27 +6,28 @@
 //! future that was dropped. Effects reach the message's buffer only after an answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::Store;
 
 use super::bindings::hookcast::plugin::types as wit;
 use super::deadline::{WallReached, within};
 use super::error::HookError;
-use super::fixture::{Fixture, Given, shown_effects};
+use super::fixture::{shown_keys, shown_list};
 use super::generation::Generation;
-use super::hook::Hook;
 use super::instance::{Guest, Instance};
-use super::recorder::{Mirrored, Watch};
+use super::limits::Limit;
 use super::rehearsal::Rehearsal;
 use super::state::{ActiveCall, State};
+use super::statistics::Spent;
 use super::surroundings::Surroundings;
 use super::tape::Notes;
-use crate::effects::{Effect, Effects};
+use crate::effects::Effects;
 use crate::id::ConnectionId;
+use crate::kv::Space;
 
 mod input;
 mod output;
+mod told;
 mod trail;
 
 pub use input::{Arg, Cause, Input};
@@ -56,7 +57,7 @@ pub struct CallContext {
     pub message_id: Option<Arc<str>>,
     /// The last call, until its output is known to be usable.
     pub trail: Trail,
-    /// The calls are a trial's.
+    /// The calls are a comparison's.
     pub rehearsal: Option<Arc<Rehearsal>>,
 }
 
@@ -90,6 +91,15 @@ impl CallContext {
             None => format!("connection {}", self.connection).into(),
         }
     }
+}
+
+/// How a call went.
+pub(super) struct Served {
+    /// A rejection is an output.
+    pub outcome: Result<Output, HookError>,
+    pub spent: Spent,
+    /// The instance can serve another call.
+    pub reusable: bool,
 }
 
 /// Hooks, each as in `wit/hooks.wit`. A hook that is not active changes nothing: it
@@ -220,9 +230,15 @@ impl Generation {
         if !self.has(input.hook()) {
             return Ok(Output::Unchanged);
         }
-        match self.call(cx, input, effects).await? {
-            Output::Rejected(rejection) => Err(HookError::Rejected(rejection)),
-            output => Ok(output),
+        match self.call(cx, input, effects).await {
+            Ok(Output::Rejected(rejection)) => Err(HookError::Rejected(rejection)),
+            Ok(output) => Ok(output),
+            Err(error) => {
+                if cx.rehearsal.is_none() {
+                    self.failed();
+                }
+                Err(error)
+            }
         }
     }
 
@@ -234,35 +250,46 @@ impl Generation {
         effects: &mut Effects,
     ) -> Result<Output, HookError> {
         let hook = input.hook();
-        let before = effects.0.len();
+        let mark = effects.list.len();
+        let watched = self.watch.as_ref().is_some_and(|watch| watch.is_active());
+        let keys = watched.then(|| effects.keys.of(&self.name));
         let mut lease = self.pool.lend(hook, &cx.endpoint).await?;
         let script = cx.rehearsal.as_ref().map(|rehearsal| rehearsal.script());
         let served = self.serve(&mut lease.instance, cx, input, effects, script);
-        let (mut outcome, took) = served.await;
+        let Served {
+            mut outcome,
+            spent,
+            reusable,
+        } = served.await;
         match &cx.rehearsal {
             Some(rehearsal) => {
-                rehearsal.note(self.number, hook, took);
+                rehearsal.note(self.number, hook, spent.took);
                 if let Err(error) = &outcome {
                     rehearsal.failed(error);
                 }
             }
             None => {
-                self.count(hook, took, &outcome);
+                self.count(hook, &spent, &outcome);
                 if let Some(watch) = &self.watch {
                     let given = lease.instance.given();
-                    let added = effects.0.get(before..).unwrap_or_default();
-                    self.tell(watch, cx, input, given, &mut outcome, took, added);
+                    let shown = || {
+                        let list = effects.list.get(mark..).unwrap_or_default();
+                        let mut shown = shown_list(list, cx.connection, &*cx.surroundings);
+                        let now = effects.keys.of(&self.name);
+                        shown.extend(shown_keys(&keys.unwrap_or_default(), &now));
+                        shown
+                    };
+                    self.tell(watch, cx, input, given, &mut outcome, spent.took, shown);
                 }
             }
         }
-        if outcome.is_ok() {
+        if reusable {
             lease.give_back();
         }
         outcome
     }
 
-    /// Calls a guest on an instance, which must not be used again after an error. Says
-    /// how long it took. Nobody is told; a rejection is an output.
+    /// Calls a guest on an instance. Nobody is told; a rejection is an output.
     pub(super) async fn serve(
         &self,
         instance: &mut Instance,
@@ -270,15 +297,20 @@ impl Generation {
         input: &Input,
         effects: &mut Effects,
         script: Option<Notes>,
-    ) -> (Result<Output, HookError>, Duration) {
+    ) -> Served {
         let hook = input.hook();
         let limits = &self.pool.settings().limits;
         instance.served += 1;
         let store = &mut instance.store;
         store.set_epoch_deadline(1);
         let state = store.data_mut();
-        state.begin(ActiveCall::new(cx, effects.0.len()));
+        state.begin(ActiveCall::new(cx, effects.len()));
+        state.keys = effects.keys.of(&self.name);
         state.tape.begin(script);
+        if !state.keys.is_empty() {
+            // What earlier hooks of the message have done to keys is not noted.
+            state.tape.lacks_something();
+        }
         let clock = Arc::clone(&state.clock);
         let connection = cx.connection.to_string();
         let call = wit::Call {
@@ -292,125 +324,49 @@ impl Generation {
 
         let answer = invoke(store, &instance.guest, call, input);
         let answer = within(&clock, limits.hook, limits.wall, answer).await;
-        let took = clock.took();
+        let spent = Spent::of(&clock, input);
         let state = instance.store.data_mut();
-        let asked = state.end();
+        let ended = state.end();
         let error = match answer {
+            _ if ended.wanted_http => HookError::Unavailable {
+                place: Box::new(self.pool.place(hook)),
+                problem: "it sends HTTP requests, which calls of fixtures and comparisons \
+                          don't: their answers are not recorded, and sent again they would be \
+                          done again"
+                    .into(),
+            },
             Ok(Ok(output)) => match output.problem(limits.output) {
                 None => {
                     if !output.says_no() {
-                        effects.0.append(&mut state.effects);
+                        effects.list.append(&mut state.effects);
+                        let keys = std::mem::take(&mut state.keys);
+                        effects.keys.set(&self.name, keys);
                     }
                     state.effects.clear();
-                    return (Ok(output), took);
+                    state.keys = Space::default();
+                    return Served {
+                        outcome: Ok(output),
+                        spent,
+                        reusable: !ended.spent,
+                    };
                 }
                 Some(problem) => HookError::BadOutput {
                     place: Box::new(self.pool.place(hook)),
+                    limit: (output.bytes() > limits.output).then_some(Limit::Output),
                     problem,
                 },
             },
             Ok(Err(error)) => {
                 let limit = (limits.hook, "limits.hook");
-                self.pool.failed(hook, &error, limit, asked)
+                self.pool.failed(hook, &error, limit, ended.last_words)
             }
             Err(WallReached) => self.pool.wall_reached(hook),
         };
-        (Err(error.by(cx.cause())), took)
-    }
-
-    fn count(&self, hook: Hook, took: Duration, outcome: &Result<Output, HookError>) {
-        match outcome {
-            Ok(output) => self.statistics.returned(hook, took, output.says_no()),
-            Err(error) => {
-                if let Some(kind) = error.kind() {
-                    self.statistics.failed(hook, took, kind);
-                    self.pool.log().host_says(&error.to_string());
-                }
-            }
+        Served {
+            outcome: Err(error.by(cx.cause())),
+            spent,
+            reusable: false,
         }
-    }
-
-    /// Has a call recorded, if it failed or somebody asked for it.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all there is to know of one call"
-    )]
-    fn tell(
-        &self,
-        watch: &Watch,
-        cx: &CallContext,
-        input: &Input,
-        given: Given,
-        outcome: &mut Result<Output, HookError>,
-        took: Duration,
-        effects: &[Effect],
-    ) {
-        if watch.is_active() {
-            let effects = shown_effects(effects, cx.connection, &*cx.surroundings);
-            if watch.takes(&cx.endpoint) {
-                let (given, effects) = (given.clone(), effects.clone());
-                let effects = outcome.is_ok().then_some(effects);
-                let fixture = Fixture::of(self, cx, input.clone(), given, outcome, effects);
-                watch.recorded(fixture);
-            }
-            if let Some(shadow) = watch.shadow() {
-                shadow.take(|| Mirrored {
-                    cx: cx.clone(),
-                    input: input.clone(),
-                    given: given.clone(),
-                    outcome: outcome.clone(),
-                    effects,
-                    took,
-                });
-            }
-        }
-        match outcome {
-            Ok(_) => cx.trail.output(given),
-            Err(error) => {
-                let recorded = self.keep_failure(watch, cx, input.clone(), given, error);
-                error.recorded(recorded);
-            }
-        }
-    }
-
-    fn keep_failure(
-        &self,
-        watch: &Watch,
-        cx: &CallContext,
-        input: Input,
-        given: Given,
-        error: &HookError,
-    ) -> Option<Arc<str>> {
-        if !watch.failures.is_open() {
-            return None;
-        }
-        let outcome = Err(error.clone());
-        watch.failed(Fixture::of(self, cx, input, given, &outcome, None))
-    }
-
-    /// The error for output of a hook that turned out unusable after it had returned,
-    /// such as text that is no JSON object. Counted and kept as the plugin's failure.
-    pub fn bad_output(
-        &self,
-        cx: &CallContext,
-        hook: Hook,
-        problem: impl Into<String>,
-    ) -> HookError {
-        let mut error = HookError::BadOutput {
-            place: Box::new(self.pool.place(hook)),
-            problem: problem.into(),
-        }
-        .by(cx.cause());
-        if let Some(rehearsal) = &cx.rehearsal {
-            rehearsal.failed(&error);
-            return error;
-        }
-        self.statistics.unusable(hook);
-        if let (Some(watch), Some((input, given))) = (&self.watch, cx.trail.take()) {
-            let recorded = self.keep_failure(watch, cx, input, given, &error);
-            error.recorded(recorded);
-        }
-        error
     }
 }
 

@@ -13,7 +13,7 @@ pub const RESERVATION: u64 = 4 << 30;
 pub const GUARD: u64 = 32 << 20;
 
 /// The settings of an engine that compiles plugins or runs them. Where instances are
-/// allocated does not matter to the code, so the pool is not among them.
+/// allocated and how large stacks are does not matter to the code.
 pub fn config() -> Config {
     let mut config = Config::new();
     config
@@ -23,9 +23,6 @@ pub fn config() -> Config {
         .epoch_interruption(true)
         .wasm_memory64(false)
         .relaxed_simd_deterministic(true)
-        .max_wasm_stack(512 << 10)
-        // What is left above the guest's share is for host functions.
-        .async_stack_size(1 << 20)
         .memory_init_cow(true)
         .memory_reservation(RESERVATION)
         .memory_guard_size(GUARD)

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use wasmtime::component::Component;
 
 use super::cache::{CompileCache, MachineCode};
-use super::settings::Limits;
+use super::limits::Limits;
 use child::Children;
 pub use child::exit as compile_exit;
 pub use inside::{Failure as CompileFailure, Order as CompileOrder, run as compile_here};

@@ -75,6 +75,16 @@ impl RunClock {
         Duration::from_nanos(nanos)
     }
 
+    /// Time the guest of the last call ran.
+    pub fn ran(&self) -> Duration {
+        Duration::from_nanos(self.ran.load(Ordering::Relaxed))
+    }
+
+    /// When the last call ended.
+    pub fn ended(&self) -> Instant {
+        self.base + Duration::from_nanos(self.paused.load(Ordering::Relaxed))
+    }
+
     fn start(&self, deadline: Duration) {
         let now = self.now();
         self.ran.store(0, Ordering::Relaxed);

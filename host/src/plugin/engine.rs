@@ -8,6 +8,7 @@ use wasmtime::{Config, Enabled, PoolingAllocationConfig};
 
 use super::codegen::{self, GUARD, RESERVATION};
 use super::compile::Compiler;
+use super::imports::http::{Network, Roots};
 use super::log::Books;
 use super::ticker::{Pulse, Ticker};
 use super::turns::Turns;
@@ -22,6 +23,9 @@ const TABLE_ELEMENTS: usize = 1_000_000;
 /// Highest `limits.memory` of any plugin, in bytes: all that 32 bits can address.
 const MEMORY: usize = 4 << 30;
 
+/// Room on a call's stack above the guest's share, for host functions.
+const HOST_STACK: usize = 512 << 10;
+
 /// Sizes of the instance pool. They hold for the whole process and can't be changed
 /// while it runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,11 +33,17 @@ pub struct EngineSettings {
     /// Instances of all plugins together. Each takes 4 GiB of address space (not of
     /// memory): 10,000 fit on Linux x86-64, 25,000 don't.
     pub instances: u32,
+    /// Bytes of stack that a guest may use. One size for all plugins: wasmtime checks
+    /// against the engine's, whatever store a guest runs in.
+    pub stack: usize,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { instances: 1_000 }
+        Self {
+            instances: 1_000,
+            stack: 512 << 10,
+        }
     }
 }
 
@@ -61,6 +71,7 @@ pub struct Engine {
     slots: Arc<Semaphore>,
     ticker: Arc<Ticker>,
     turns: Turns,
+    network: Arc<Network>,
     books: Arc<Books>,
     /// What runs scripts, compiled when the first one is loaded.
     scripts: Arc<OnceCell<Component>>,
@@ -82,9 +93,17 @@ impl Engine {
             compiler,
             ticker: Arc::new(ticker),
             turns: Turns::new(),
+            network: Arc::new(Network::new(Roots::default())),
             books: Arc::default(),
             scripts: Arc::default(),
         })
+    }
+
+    /// HTTPS requests of plugins trust these root certificates besides the system's.
+    #[must_use]
+    pub fn trusting(mut self, roots: Roots) -> Self {
+        self.network = Arc::new(Network::new(roots));
+        self
     }
 
     pub fn settings(&self) -> &EngineSettings {
@@ -112,6 +131,11 @@ impl Engine {
     /// What guests that run long share.
     pub(super) fn turns(&self) -> Turns {
         self.turns.clone()
+    }
+
+    /// What requests of guests go through.
+    pub(super) fn network(&self) -> Arc<Network> {
+        Arc::clone(&self.network)
     }
 
     /// What guests announce their calls to.
@@ -161,7 +185,10 @@ fn config(settings: &EngineSettings) -> Config {
         .async_stack_keep_resident(64 << 10);
 
     let mut config = codegen::config();
-    config.allocation_strategy(pool);
+    config
+        .allocation_strategy(pool)
+        .max_wasm_stack(settings.stack)
+        .async_stack_size(settings.stack + HOST_STACK);
     config
 }
 
@@ -171,7 +198,11 @@ mod tests {
 
     #[test]
     fn the_ticker_stops_with_the_engine() {
-        let engine = Engine::new(EngineSettings { instances: 2 }, Compiler::in_this_process());
+        let settings = EngineSettings {
+            instances: 2,
+            ..EngineSettings::default()
+        };
+        let engine = Engine::new(settings, Compiler::in_this_process());
         let engine = engine.expect("a small engine");
         let weak = engine.wasmtime().weak();
         drop(engine);
@@ -183,6 +214,7 @@ mod tests {
     fn too_many_instances_are_an_error_that_says_what_to_do() {
         let settings = EngineSettings {
             instances: 1_000_000,
+            ..EngineSettings::default()
         };
         let Err(error) = Engine::new(settings, Compiler::in_this_process()) else {
             panic!("4 PiB of address space")

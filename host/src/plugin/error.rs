@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::deadline::DeadlineReached;
 use super::hook::Hook;
+use super::limits::Limit;
 use super::script::ScriptFailed;
 use super::state::LimitReached;
 use super::statistics::Kind;
+use super::trap::TrapKind;
 use crate::rejection::{Rejection, code};
 
 /// Which plugin a failure happened in.
@@ -61,6 +63,7 @@ pub enum HookError {
     #[error("{place}: {cause}{}{}", printed(.last_words), below(.backtrace))]
     Trapped {
         place: Box<Place>,
+        trap: TrapKind,
         cause: String,
         /// What the guest printed or logged as an error last, such as a panic message.
         last_words: Option<String>,
@@ -84,7 +87,12 @@ pub enum HookError {
     },
     /// The hook returned what the host can't use.
     #[error("{place}: {problem}")]
-    BadOutput { place: Box<Place>, problem: String },
+    BadOutput {
+        place: Box<Place>,
+        /// The limit that it is beyond; none when something else is wrong with it.
+        limit: Option<Limit>,
+        problem: String,
+    },
     /// No instance could be had.
     #[error("{place}: {problem}")]
     Unavailable { place: Box<Place>, problem: String },
@@ -197,6 +205,11 @@ impl HookError {
         }
     }
 
+    /// False for a rejection: the plugin has answered.
+    pub fn is_failure(&self) -> bool {
+        !matches!(self, Self::Rejected(_))
+    }
+
     /// None for a rejection, which is no failure.
     pub(super) fn kind(&self) -> Option<Kind> {
         Some(match self {
@@ -207,6 +220,25 @@ impl HookError {
             Self::BadOutput { .. } => Kind::Output,
             Self::Unavailable { .. } => Kind::Unavailable,
         })
+    }
+
+    /// What trapped; none when nothing did.
+    pub(super) fn trap(&self) -> Option<TrapKind> {
+        match self {
+            Self::Trapped { trap, .. } => Some(*trap),
+            Self::Threw { .. } => Some(TrapKind::Threw),
+            _ => None,
+        }
+    }
+
+    /// The limit that ended the call, where it is known only now. Memory and tables are
+    /// counted where they are refused.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Timeout { setting, .. } => Limit::parse(setting.strip_prefix("limits.")?),
+            Self::BadOutput { limit, .. } => *limit,
+            _ => None,
+        }
     }
 
     /// Reads what wasmtime says about a call that did not return.
@@ -241,9 +273,13 @@ impl HookError {
         // wasmtime has no public type for it.
         if root.contains("fuel allocated for hostcalls") {
             let problem = "returned, or passed to a host function, far more than `limits.output` \
-                           allows"
+                           allows (`limits.transfer`)"
                 .to_owned();
-            return Self::BadOutput { place, problem };
+            return Self::BadOutput {
+                place,
+                limit: Some(Limit::Transfer),
+                problem,
+            };
         }
         // The root cause is the trap; what surrounds it repeats the backtrace.
         let cause = match error.downcast_ref::<wasmtime::Trap>() {
@@ -252,6 +288,7 @@ impl HookError {
         };
         Self::Trapped {
             place,
+            trap: TrapKind::of(error),
             cause,
             last_words,
             backtrace,

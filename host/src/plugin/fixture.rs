@@ -18,7 +18,7 @@ mod run;
 mod scene;
 mod write;
 
-pub use effects::shown_effects;
+pub use effects::{shown_effects, shown_keys, shown_list};
 pub use expect::{Expect, Wanted};
 pub use read::FixtureError;
 pub use record::Given;

@@ -1,18 +1,23 @@
 //! A loaded version of a plugin.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::hook::Hook;
+use super::limits::Unit;
 use super::load::LoadReport;
 use super::log::PluginLog;
+use super::meter::{LimitFigures, Meter};
 use super::pool::Pool;
 use super::recorder::Watch;
 use super::settings::PluginSettings;
 use super::statistics::{HookFigures, Statistics};
+use super::trap::TrapKind;
+use super::trial::{Totals, Trial};
 
 /// A plugin as it was loaded from one file with one set of settings. A message is judged
 /// wholly by the generations that were current when its judging began; an old one lives
@@ -32,6 +37,8 @@ pub struct Generation {
     pub(super) report: LoadReport,
     pub(super) pool: Pool,
     pub(super) statistics: Arc<Statistics>,
+    /// Its probation, if it has one.
+    pub(super) trial: Arc<Trial>,
     /// Who wants to know of its calls; none where nothing is recorded.
     pub(super) watch: Option<Arc<Watch>>,
 }
@@ -100,9 +107,10 @@ impl Generation {
         &self.report
     }
 
-    /// The same generation with instances of its own: what a trial does to them is not
-    /// felt by those that serve.
+    /// The same generation with instances of its own: what a comparison does to them is
+    /// not felt by those that serve, nor counted, and they send no HTTP requests.
     pub fn twin(&self) -> Self {
+        let pool = self.pool.twin(Arc::new(PluginLog::keeping(self)));
         Self {
             name: Arc::clone(&self.name),
             version: Arc::clone(&self.version),
@@ -114,8 +122,9 @@ impl Generation {
             imports: self.imports.clone(),
             loaded_at: self.loaded_at,
             report: self.report.clone(),
-            pool: self.pool.twin(Arc::new(PluginLog::keeping(self))),
-            statistics: Arc::clone(&self.statistics),
+            statistics: pool.statistics(),
+            pool,
+            trial: Arc::default(),
             watch: None,
         }
     }
@@ -125,6 +134,49 @@ impl Generation {
         let mut hooks = vec![Hook::Describe];
         hooks.extend(&self.hooks);
         self.statistics.figures(&hooks)
+    }
+
+    /// Its limits, how close it came to them and how often it hit them. The stack is the
+    /// engine's, but who overflowed it is the plugin's.
+    pub fn limits(&self) -> Vec<LimitFigures> {
+        let mut figures = self.meter().figures();
+        figures.push(LimitFigures {
+            name: "stack",
+            unit: Unit::Bytes,
+            limit: self.pool.stack(),
+            high_water: None,
+            hits: self.statistics.traps(TrapKind::StackOverflow),
+        });
+        figures
+    }
+
+    pub(super) fn meter(&self) -> &Meter {
+        self.pool.meter()
+    }
+
+    /// Instances that wait for a call.
+    pub fn idle(&self) -> usize {
+        self.pool.idle()
+    }
+
+    /// Drops instances that have waited for a call longer than `limits.idle`.
+    pub fn trim(&self, now: Instant) {
+        self.pool.trim(now);
+    }
+
+    /// Calls and failures so far, over all hooks.
+    pub fn totals(&self) -> Totals {
+        self.statistics.totals()
+    }
+
+    /// One of its calls has failed: is it one too many?
+    pub(super) fn failed(&self) {
+        self.trial.look(|| self.statistics.totals());
+    }
+
+    /// Its probation. Outlives it: who waits for a verdict must not keep it alive.
+    pub fn trial(&self) -> &Arc<Trial> {
+        &self.trial
     }
 }
 

@@ -4,6 +4,10 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
+mod http;
+
+pub use http::{HttpGrant, host_of};
+
 /// One capability.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grant {
@@ -13,11 +17,19 @@ pub enum Grant {
     RowsWrite,
     /// Key-value storage of the endpoint, `wasi:keyvalue` and `hookcast:plugin/kv`.
     Kv,
-    /// Outgoing requests by `wasi:http` to this host: a name or an address, with a port
-    /// where it is not the scheme's own.
-    Http(String),
+    /// Outgoing requests by `wasi:http` to this host.
+    Http(HttpGrant),
     /// `messaging.publish` into the endpoint of this name.
     Publish(String),
+}
+
+/// A text that is no grant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NoGrant {
+    /// There is no such capability.
+    Unknown,
+    /// The capability exists, but not for this: what is wrong and what to write.
+    Wrong(String),
 }
 
 impl Grant {
@@ -30,18 +42,39 @@ impl Grant {
         "publish:ENDPOINT",
     ];
 
-    /// Reads a grant; none when there is no such capability.
-    pub fn parse(text: &str) -> Option<Self> {
-        Some(match text.split_once(':') {
+    /// Reads a grant.
+    pub fn parse(text: &str) -> Result<Self, NoGrant> {
+        Ok(match text.split_once(':') {
             Some(("rows", "read")) => Self::RowsRead,
             Some(("rows", "write")) => Self::RowsWrite,
-            Some(("http", host)) if !host.is_empty() => Self::Http(host.to_owned()),
+            Some(("http", host)) => Self::Http(HttpGrant::parse(host).map_err(NoGrant::Wrong)?),
             Some(("publish", endpoint)) if !endpoint.is_empty() => {
                 Self::Publish(endpoint.to_owned())
             }
             None if text == "kv" => Self::Kv,
-            _ => return None,
+            _ => return Err(NoGrant::Unknown),
         })
+    }
+
+    /// Whether an import needs this grant, or one like it.
+    pub fn is_for(&self, import: &str) -> bool {
+        let form = match self {
+            Self::RowsRead | Self::RowsWrite => "rows:read",
+            Self::Kv => "kv",
+            Self::Http(_) => "http:HOST",
+            Self::Publish(_) => "publish:ENDPOINT",
+        };
+        serves(form, import)
+    }
+
+    /// The forms of grants that an import may be called with, any one of which links it;
+    /// none where no grant is needed.
+    pub fn forms_for(import: &str) -> Vec<&'static str> {
+        // Messaging is linked without a grant; only `publish` asks for one.
+        let forms = Self::FORMS
+            .iter()
+            .filter(|form| !form.starts_with("publish:"));
+        forms.filter(|form| serves(form, import)).copied().collect()
     }
 
     /// As written in the config.
@@ -56,6 +89,17 @@ impl Grant {
     }
 }
 
+/// Whether a form of grant is about an import.
+fn serves(form: &str, import: &str) -> bool {
+    let interface = import.split('@').next().unwrap_or(import);
+    match form {
+        "rows:read" | "rows:write" => interface == "hookcast:plugin/rows",
+        "kv" => interface == "hookcast:plugin/kv" || interface.starts_with("wasi:keyvalue/"),
+        "http:HOST" => interface.starts_with("wasi:http/"),
+        _ => interface == "hookcast:plugin/messaging",
+    }
+}
+
 impl Serialize for Grant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.name())
@@ -65,6 +109,16 @@ impl Serialize for Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn imports_know_their_grants() {
+        let rows = Grant::forms_for("hookcast:plugin/rows@0.1.0");
+        assert_eq!(rows, ["rows:read", "rows:write"]);
+        assert_eq!(Grant::forms_for("wasi:keyvalue/store@0.2.0-draft"), ["kv"]);
+        assert_eq!(Grant::forms_for("wasi:http/types@0.2.0"), ["http:HOST"]);
+        assert!(Grant::forms_for("hookcast:plugin/messaging@0.1.0").is_empty());
+        assert!(Grant::Publish("audit".into()).is_for("hookcast:plugin/messaging@0.1.0"));
+    }
 
     #[test]
     fn grants_are_read_as_they_are_written() {
@@ -78,8 +132,9 @@ mod tests {
             let grant = Grant::parse(text).expect(text);
             assert_eq!(grant.name(), text);
         }
-        for text in ["", "rows", "rows:", "kv:", "http:", "publish:", "all"] {
-            assert_eq!(Grant::parse(text), None, "{text}");
+        for text in ["", "rows", "rows:", "kv:", "http", "publish:", "all"] {
+            assert_eq!(Grant::parse(text), Err(NoGrant::Unknown), "{text}");
         }
+        assert!(matches!(Grant::parse("http:"), Err(NoGrant::Wrong(_))));
     }
 }

@@ -24,6 +24,9 @@ use super::surroundings::HostError;
 mod config;
 mod context;
 mod groups;
+pub mod http;
+pub mod keyvalue;
+mod kv;
 mod logging;
 mod messaging;
 mod rows;
@@ -72,10 +75,21 @@ pub const ALWAYS: &[&str] = &[
 /// The interface that needs one of the `rows` grants.
 pub const ROWS: &str = "hookcast:plugin/rows";
 
+/// The interfaces that need an `http:HOST` grant.
+pub const HTTP: &[&str] = &["wasi:http/types", "wasi:http/outgoing-handler"];
+
 /// Whether these settings grant anything of `rows`.
 pub fn rows_granted(settings: &PluginSettings) -> bool {
     settings.granted(&Grant::RowsRead) || settings.granted(&Grant::RowsWrite)
 }
+
+/// The interfaces that need the grant `kv`.
+pub const KV: &[&str] = &[
+    "hookcast:plugin/kv",
+    "wasi:keyvalue/store",
+    "wasi:keyvalue/atomics",
+    "wasi:keyvalue/batch",
+];
 
 /// A linker with what the settings grant and nothing else. For a script it has all that
 /// the runtime imports: there each function checks its grant when it is called.
@@ -96,8 +110,17 @@ pub fn linker(
     if script.is_some() || rows_granted(settings) {
         plugin::rows::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     }
+    if script.is_some() || settings.granted(&Grant::Kv) {
+        plugin::kv::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+        wasi::keyvalue::store::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+        wasi::keyvalue::atomics::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+        wasi::keyvalue::batch::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    }
     if let Some(script) = script {
         script::add_to_linker(l, script)?;
+    }
+    if settings.grants_http() {
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
     }
     Ok(linker)
 }

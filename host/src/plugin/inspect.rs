@@ -2,8 +2,10 @@
 
 use wasmparser::{CanonicalFunction, CanonicalOption, Encoding, Parser, Payload};
 
+use super::grant::Grant;
 use super::hook::Hook;
 use super::imports;
+use super::load::MissingGrant;
 use super::settings::PluginSettings;
 
 /// The package whose interfaces are hooks and host functions, and its version here.
@@ -114,11 +116,36 @@ pub fn check_imports(
     }
 }
 
+/// The imports that a grant would let pass.
+pub fn missing_grants(
+    outside: &Outside,
+    plugin: &str,
+    settings: &PluginSettings,
+) -> Vec<MissingGrant> {
+    let missing = outside.imports.iter().filter_map(|import| {
+        let granted = settings.grants.iter().any(|grant| grant.is_for(import));
+        let grants = Grant::forms_for(import);
+        let first = grants.first().filter(|_| !granted)?;
+        let names = settings.grants.iter().map(Grant::name);
+        let all = names.chain([(*first).into()]);
+        let all: Vec<_> = all.map(|grant| format!("{grant:?}")).collect();
+        Some(MissingGrant {
+            import: import.clone(),
+            config: format!("[plugins.{plugin}]\ngrants = [{}]", all.join(", ")),
+            grants,
+        })
+    });
+    missing.collect()
+}
+
 /// What to do about an import; none when it is granted.
 fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<String> {
     let (interface, version) = import.split_once('@').unwrap_or((import, ""));
     let package = interface.split('/').next().unwrap_or(interface);
-    if imports::ALWAYS.contains(&interface) || interface == imports::ROWS {
+    let kv = imports::KV.contains(&interface);
+    let http = imports::HTTP.contains(&interface);
+    let by_grant = interface == imports::ROWS || kv || http;
+    if imports::ALWAYS.contains(&interface) || by_grant {
         let wanted = offered_version(interface);
         if !same_line(version, wanted) {
             return Some(format!(
@@ -130,13 +157,22 @@ fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<Strin
                 "add \"rows:read\" or \"rows:write\" to `grants` of [plugins.{plugin}]"
             ));
         }
+        if kv && !settings.granted(&Grant::Kv) {
+            return Some(format!("add \"kv\" to `grants` of [plugins.{plugin}]"));
+        }
+        if http && !settings.grants_http() {
+            return Some(format!(
+                "add the hosts that it may call to `grants` of [plugins.{plugin}], such as \
+                 \"http:api.example.com\""
+            ));
+        }
         return None;
     }
     Some(match package {
         "hookcast:plugin" => "this server has no such host function; build the plugin against \
                               the server's `wit/`"
             .into(),
-        "wasi:http" => "plugins can't send HTTP requests; remove what uses the network".into(),
+        "wasi:http" => "plugins send HTTP requests and don't answer any; remove the handler".into(),
         _ => "this server does not offer it; remove what needs it, or build with a \
               `wasm32-wasip2` toolchain"
             .into(),
@@ -147,6 +183,7 @@ fn offered_version(interface: &str) -> &'static str {
     match interface {
         "wasi:logging/logging" => "0.1.0-draft",
         "wasi:config/store" => "0.2.0-rc.1",
+        _ if interface.starts_with("wasi:keyvalue/") => "0.2.0-draft",
         _ if interface.starts_with("hookcast:") => "0.1.1",
         _ => "0.2",
     }
@@ -230,7 +267,6 @@ pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::grant::Grant;
 
     #[test]
     fn imports_are_granted_or_refused_with_a_remedy() {
@@ -252,16 +288,30 @@ mod tests {
             ("wasi:io/streams@0.3.0", "offers version 0.2"),
             ("wasi:logging/logging@0.1.0", "0.1.0-draft"),
             ("wasi:sockets/tls@0.2.0", "does not offer"),
-            ("wasi:http/outgoing-handler@0.2.0", "HTTP"),
-            ("wasi:keyvalue/store@0.2.0-draft", "does not offer"),
+            ("wasi:http/types@0.2.0", "\"http:api.example.com\""),
+            ("wasi:http/outgoing-handler@0.2.0", "grants` of [plugins.p]"),
+            ("wasi:http/outgoing-handler@0.3.0", "offers version 0.2"),
+            ("wasi:http/incoming-handler@0.2.0", "don't answer"),
+            ("wasi:keyvalue/store@0.2.0-draft", "add \"kv\" to `grants`"),
+            ("wasi:keyvalue/store@0.2.0-draft2", "0.2.0-draft"),
+            ("wasi:keyvalue/watcher@0.2.0-draft", "does not offer"),
+            ("hookcast:plugin/kv@0.1.1", "add \"kv\" to `grants`"),
             ("env", "does not offer"),
         ] {
             let told = remedy(refused, "p", &usual).expect(refused);
             assert!(told.contains(says), "{refused}: {told}");
         }
-        let grants = vec![Grant::RowsWrite];
+        let http = Grant::parse("http:example.com").expect("a grant");
+        let grants = vec![Grant::RowsWrite, Grant::Kv, http];
         let granted = PluginSettings { grants, ..usual };
-        assert_eq!(remedy("hookcast:plugin/rows@0.1.0", "p", &granted), None);
+        for import in [
+            "hookcast:plugin/rows@0.1.0",
+            "hookcast:plugin/kv@0.1.1",
+            "wasi:keyvalue/batch@0.2.0-draft",
+            "wasi:http/outgoing-handler@0.2.12",
+        ] {
+            assert_eq!(remedy(import, "p", &granted), None, "{import}");
+        }
     }
 
     #[test]
@@ -276,6 +326,34 @@ mod tests {
             imports.iter().all(|import| error.contains(import)),
             "{error}"
         );
+    }
+
+    #[test]
+    fn missing_grants_come_with_the_line_to_write() {
+        let outside = Outside {
+            imports: vec![
+                "hookcast:plugin/rows@0.1.0".into(),
+                "wasi:cli/exit@0.2.0".into(),
+            ],
+            ..Outside::default()
+        };
+        let grants = vec![Grant::Kv];
+        let settings = PluginSettings {
+            grants,
+            ..PluginSettings::default()
+        };
+        let missing = missing_grants(&outside, "p", &settings);
+        assert_eq!(
+            missing,
+            [MissingGrant {
+                import: "hookcast:plugin/rows@0.1.0".into(),
+                grants: vec!["rows:read", "rows:write"],
+                config: "[plugins.p]\ngrants = [\"kv\", \"rows:read\"]".into(),
+            }]
+        );
+        let grants = vec![Grant::RowsRead];
+        let settings = PluginSettings { grants, ..settings };
+        assert_eq!(missing_grants(&outside, "p", &settings), []);
     }
 
     #[test]

@@ -20,10 +20,12 @@ use super::hook::Hook;
 use super::imports;
 use super::inspect::{self, Outside};
 use super::instance::Exports;
+use super::limits::{Limit, Limits};
 use super::log::{PluginLog, printable};
+use super::meter::Meter;
 use super::pool::Pool;
 use super::script::{self, Script, Start};
-use super::settings::{Limits, PluginSettings};
+use super::settings::PluginSettings;
 use super::source::{Code, Source};
 use super::statistics::Statistics;
 
@@ -61,8 +63,14 @@ pub enum Step {
     /// The fixtures it exports run as they should.
     #[serde(rename = "self-test")]
     SelfTest,
+    /// It goes together with the other plugins of its endpoints.
+    Fit,
     /// The file is written to the plugins folder.
     Write,
+    /// The file is kept for a rollback.
+    Keep,
+    /// It takes the old generation's place.
+    Swap,
 }
 
 impl std::fmt::Display for Step {
@@ -83,6 +91,19 @@ pub struct LoadError {
     pub step: Step,
     /// What is wrong and what to do about it.
     pub problem: String,
+    /// What it imports and may not, where a grant would help.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_grants: Vec<MissingGrant>,
+}
+
+/// An import that needs a grant.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MissingGrant {
+    pub import: String,
+    /// Any of these will do.
+    pub grants: Vec<&'static str>,
+    /// What to write into the config, with the first of them.
+    pub config: String,
 }
 
 /// How loading went.
@@ -109,6 +130,12 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
+    /// Time that the last step took.
+    fn last(&self) -> Duration {
+        let last = self.report.steps.last();
+        last.map_or(Duration::ZERO, |(_, micros)| Duration::from_micros(*micros))
+    }
+
     /// Ends a step: notes its time, or makes its failure the load's.
     fn end<T>(&mut self, step: Step, result: Result<T, String>) -> Result<T, LoadError> {
         let took = self.began.elapsed().as_micros();
@@ -120,6 +147,7 @@ impl Steps<'_> {
             plugin: self.plugin.to_owned(),
             step,
             problem,
+            missing_grants: Vec::new(),
         })
     }
 }
@@ -138,6 +166,7 @@ pub fn check_name(name: &str) -> Result<(), LoadError> {
         problem: "the name must be 1 to 63 characters of a-z, 0-9 and `-`, and not begin with \
                   `-`; rename the plugin"
             .into(),
+        missing_grants: Vec::new(),
     })
 }
 
@@ -174,7 +203,9 @@ pub async fn load(
     steps.end(Step::Name, check_name(name).map_err(|error| error.problem))?;
     steps.end(Step::Settings, check_settings(&settings))?;
 
+    let meter = Arc::new(Meter::new(&settings.limits));
     let size = source.bytes.len();
+    meter.used(Limit::Component, size as u64);
     let digest = check_size(size, name, &settings).map(|()| Sha256::digest(&source.bytes).into());
     let digest: [u8; 32] = steps.end(Step::Digest, digest)?;
     let read = source.code().and_then(Form::read);
@@ -184,7 +215,12 @@ pub async fn load(
         Some(_) => Ok(()),
         None => inspect::check_imports(&form.outside, name, &settings),
     };
-    steps.end(Step::Imports, allowed)?;
+    steps
+        .end(Step::Imports, allowed)
+        .map_err(|error| LoadError {
+            missing_grants: inspect::missing_grants(&form.outside, name, &settings),
+            ..error
+        })?;
     let exported = steps.end(Step::Exports, exports(&form.outside))?;
 
     let Form {
@@ -204,6 +240,9 @@ pub async fn load(
     };
     let (component, cached) = steps.end(Step::Compile, compiled)?;
     steps.report.cached = cached;
+    if !cached {
+        meter.used_time(Limit::CompileTime, steps.last());
+    }
     let linker = imports::linker(engine.wasmtime(), &settings, script.as_ref());
     let linked = linker.and_then(|linker| {
         let pre = linker.instantiate_pre(&component)?;
@@ -215,9 +254,9 @@ pub async fn load(
 
     let plugin: Arc<str> = name.into();
     let book = engine.books().of(name);
-    let log = PluginLog::new(Arc::clone(&plugin), number, &settings.limits, book);
+    let log = PluginLog::new(Arc::clone(&plugin), number, Arc::clone(&meter), book);
     let log = Arc::new(log);
-    let statistics = Arc::new(Statistics::new(name));
+    let statistics = Arc::new(Statistics::new(meter));
     let pool = Pool::new(
         engine.clone(),
         pre,
@@ -254,6 +293,7 @@ pub async fn load(
         report: LoadReport::default(),
         pool,
         statistics,
+        trial: Arc::default(),
         watch: None,
     };
     let tested = self_test::run(&generation).await;

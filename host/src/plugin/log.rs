@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use metrics::Counter;
 use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::generation::Generation;
-use super::settings::Limits;
+use super::limits::Limit;
+use super::meter::Meter;
 
 mod book;
 mod capture;
@@ -41,12 +41,9 @@ pub struct PluginLog {
     plugin: Arc<str>,
     generation: u64,
     version: OnceLock<Arc<str>>,
-    /// Bytes of one line, before its control characters are escaped.
-    line: usize,
-    /// Lines per second.
-    rate: u32,
+    /// Knows the limits.
+    meter: Arc<Meter>,
     second: Mutex<Second>,
-    dropped_total: Counter,
     /// Lines of a fixture's run, which are kept and not written.
     kept: Option<Mutex<Vec<String>>>,
     book: Arc<LogBook>,
@@ -59,34 +56,35 @@ const KEPT: usize = 1_000;
 struct Second {
     began: Instant,
     lines: u32,
+    bytes: usize,
     dropped: u64,
 }
 
 impl PluginLog {
-    pub fn new(plugin: Arc<str>, generation: u64, limits: &Limits, book: Arc<LogBook>) -> Self {
-        let labelled = plugin.to_string();
+    pub fn new(plugin: Arc<str>, generation: u64, meter: Arc<Meter>, book: Arc<LogBook>) -> Self {
         Self {
             plugin,
             generation,
             version: OnceLock::new(),
-            line: limits.log_line,
-            rate: limits.log_rate,
+            meter,
             second: Mutex::new(Second {
                 began: Instant::now(),
                 lines: 0,
+                bytes: 0,
                 dropped: 0,
             }),
-            dropped_total: metrics::counter!("hookcast_plugin_log_dropped_total", "plugin" => labelled),
             kept: None,
             book,
         }
     }
 
-    /// A log of the same generation that keeps its lines and writes none.
+    /// A log of the same generation that keeps its lines and writes none. It has a meter
+    /// of its own.
     pub fn keeping(generation: &Generation) -> Self {
         let limits = &generation.settings().limits;
         let (name, number) = (Arc::clone(generation.name()), generation.number());
-        let log = Self::new(name, number, limits, Arc::default());
+        let meter = Arc::new(Meter::new(limits));
+        let log = Self::new(name, number, meter, Arc::default());
         log.set_version(Arc::clone(generation.version()));
         Self {
             kept: Some(Mutex::default()),
@@ -120,27 +118,46 @@ impl PluginLog {
         self.generation
     }
 
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    /// Bytes of one line.
+    fn line_limit(&self) -> usize {
+        self.meter.limits().log_line
+    }
+
     /// Writes one line, unless this second's lines are used up.
     pub fn line(&self, level: Level, context: &str, message: &str) {
+        let limits = self.meter.limits();
+        let size = |text: &str| text.len().min(limits.log_line);
+        let bytes = size(context) + size(message);
         let dropped = {
             let mut second = self.second.lock();
             let before = second.roll(Instant::now());
-            if second.lines >= self.rate {
-                second.dropped += 1;
-                self.dropped_total.increment(1);
+            if let Some(limit) = second.take(bytes, limits.log_rate, limits.log_bytes) {
+                self.meter.hit(limit);
                 return;
             }
-            second.lines += 1;
+            self.meter.used(Limit::LogRate, second.lines.into());
+            self.meter.used(Limit::LogBytes, second.bytes as u64);
             before
         };
+        self.meter.used(Limit::LogLine, size(message) as u64);
+        if message.len() > limits.log_line {
+            self.meter.hit(Limit::LogLine);
+        }
         if dropped > 0 {
             self.emit(
                 Level::Warn,
                 "",
-                &format!("{dropped} log lines were dropped (`limits.log_rate`)"),
+                &format!(
+                    "{dropped} log lines were dropped (`limits.log_rate`, `limits.log_bytes`)"
+                ),
             );
         }
-        self.emit(level, &cut(context, self.line), &cut(message, self.line));
+        let line = limits.log_line;
+        self.emit(level, &cut(context, line), &cut(message, line));
     }
 
     /// Keeps what the host has to say about the plugin, such as a failed call. It is in
@@ -191,7 +208,23 @@ impl Second {
         }
         self.began = now;
         self.lines = 0;
+        self.bytes = 0;
         std::mem::take(&mut self.dropped)
+    }
+
+    /// Takes a line into this second, or drops it; returns the limit that is used up.
+    fn take(&mut self, bytes: usize, most_lines: u32, most_bytes: usize) -> Option<Limit> {
+        let limit = if self.lines >= most_lines {
+            Limit::LogRate
+        } else if self.bytes + bytes > most_bytes {
+            Limit::LogBytes
+        } else {
+            self.lines += 1;
+            self.bytes += bytes;
+            return None;
+        };
+        self.dropped += 1;
+        Some(limit)
     }
 }
 
@@ -228,6 +261,12 @@ fn cut(text: &str, limit: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::Limits;
+
+    fn log(limits: Limits) -> PluginLog {
+        let meter = Arc::new(Meter::new(&limits));
+        PluginLog::new("p".into(), 1, meter, Books::default().of("p"))
+    }
 
     #[test]
     fn control_characters_are_escaped_and_other_scripts_kept() {
@@ -247,22 +286,42 @@ mod tests {
 
     #[test]
     fn lines_beyond_the_limit_are_counted() {
-        let log = PluginLog::new(
-            "p".into(),
-            1,
-            &Limits {
-                log_rate: 2,
-                ..Limits::default()
-            },
-            Books::default().of("p"),
-        );
+        let log = log(Limits {
+            log_rate: 2,
+            ..Limits::default()
+        });
         for _ in 0..5 {
             log.line(Level::Info, "", "again");
         }
+        let hits = |limit| log.meter.hits(limit);
+        assert_eq!((hits(Limit::LogRate), hits(Limit::LogBytes)), (3, 0));
         let mut second = log.second.lock();
         assert_eq!((second.lines, second.dropped), (2, 3));
         let later = second.began + Duration::from_secs(2);
         assert_eq!(second.roll(later), 3);
-        assert_eq!((second.lines, second.dropped), (0, 0));
+        assert_eq!((second.lines, second.bytes, second.dropped), (0, 0, 0));
+    }
+
+    #[test]
+    fn bytes_beyond_the_limit_are_counted_as_they_are_written() {
+        let log = log(Limits {
+            log_line: 100,
+            log_bytes: 250,
+            ..Limits::default()
+        });
+        // Cut to 100 bytes each: two fit, and then what is short enough.
+        for _ in 0..3 {
+            log.line(Level::Info, "", &"x".repeat(1_000));
+        }
+        log.line(Level::Info, "context", "fits");
+        let meter = &log.meter;
+        assert_eq!(
+            [Limit::LogBytes, Limit::LogRate, Limit::LogLine].map(|limit| meter.hits(limit)),
+            [1, 0, 2]
+        );
+        assert_eq!(
+            [Limit::LogBytes, Limit::LogRate, Limit::LogLine].map(|limit| meter.high_water(limit)),
+            [211, 3, 100]
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Instances of one generation: made, lent to a call, taken back or thrown away.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -9,25 +9,26 @@ use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
 use super::bindings::exports::hookcast::plugin::describe::Description;
+use super::call::Output;
 use super::deadline::{RunClock, WallReached, within};
 use super::engine::Engine;
 use super::error::{HookError, Place};
 use super::hook::Hook;
+use super::imports::http::Outbound;
 use super::instance::{Exports, Instance};
+use super::limits::Limit;
 use super::log::PluginLog;
+use super::meter::Meter;
 use super::permits::Permits;
 use super::script::Start;
 use super::settings::{Isolation, PluginSettings};
 use super::state::{State, tick};
-use super::statistics::Statistics;
+use super::statistics::{Kind, Spent, Statistics};
 use super::tape::{Notes, Tape};
 
 /// How long a call waits for one of its generation's instances before the sender is told
 /// that the server is busy.
 const QUEUE_WAIT: Duration = Duration::from_secs(5);
-
-/// Least bytes that a guest may hand to the host in one call or return.
-const TRANSFER: usize = 2 << 20;
 
 pub struct Pool {
     engine: Engine,
@@ -37,9 +38,9 @@ pub struct Pool {
     script: Option<Start>,
     settings: Arc<PluginSettings>,
     log: Arc<PluginLog>,
+    meter: Arc<Meter>,
     statistics: Arc<Statistics>,
-    /// Whether the making of instances is counted: not for trials.
-    counted: bool,
+    outbound: Arc<Outbound>,
     /// Memories an instance takes of the engine's pool.
     memories: u32,
     permits: Permits,
@@ -50,10 +51,11 @@ pub struct Pool {
 
 /// What an instance is made under.
 pub struct Conditions {
-    pub settings: Arc<PluginSettings>,
-    pub log: Arc<PluginLog>,
+    settings: Arc<PluginSettings>,
+    log: Arc<PluginLog>,
     /// What its making is given; none for the real time and new random numbers.
-    pub script: Option<Notes>,
+    script: Option<Notes>,
+    outbound: Arc<Outbound>,
 }
 
 /// An instance lent to one call. Dropped, it takes the instance with it: that is what
@@ -74,7 +76,16 @@ impl Pool {
         log: Arc<PluginLog>,
         statistics: Arc<Statistics>,
     ) -> Self {
+        let network = engine.network();
+        let meter = statistics.meter();
+        let outbound = Outbound::new(
+            network,
+            Arc::clone(&settings),
+            Arc::clone(&log),
+            Arc::clone(&meter),
+        );
         Self {
+            outbound: Arc::new(outbound),
             memories: Engine::slots_of(pre.component()),
             permits: Permits::new(settings.limits.instances),
             idle: Mutex::new(Vec::new()),
@@ -84,13 +95,16 @@ impl Pool {
             script,
             settings,
             log,
+            meter,
             statistics,
-            counted: true,
         }
     }
 
-    /// A pool of the same kind of instances that has none yet. They write another log.
+    /// A pool of the same kind of instances that has none yet. They write another log,
+    /// are counted apart by its meter, and send no HTTP requests.
     pub fn twin(&self, log: Arc<PluginLog>) -> Self {
+        let statistics = Statistics::new(Arc::clone(log.meter()));
+        let outbound = self.closed(Arc::clone(&self.settings), Arc::clone(&log));
         let twin = Self::new(
             self.engine.clone(),
             self.pre.clone(),
@@ -98,12 +112,17 @@ impl Pool {
             self.script.clone(),
             Arc::clone(&self.settings),
             log,
-            Arc::clone(&self.statistics),
+            Arc::new(statistics),
         );
         Self {
-            counted: false,
+            outbound: Arc::new(outbound),
             ..twin
         }
+    }
+
+    fn closed(&self, settings: Arc<PluginSettings>, log: Arc<PluginLog>) -> Outbound {
+        let meter = Arc::clone(log.meter());
+        Outbound::new(self.engine.network(), settings, log, meter).closed()
     }
 
     /// Whether its instances export fixtures.
@@ -129,8 +148,14 @@ impl Pool {
         let permits = self.permits.of(endpoint);
         let permit = match Arc::clone(&permits).try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) => self.queue(hook, permits).await?,
+            Err(_) => {
+                self.meter.hit(Limit::Instances);
+                self.queue(hook, &permits).await?
+            }
         };
+        let instances = self.settings.limits.instances;
+        let busy = instances.saturating_sub(permits.available_permits());
+        self.meter.used(Limit::Instances, busy as u64);
         let idle = self.idle.lock().pop();
         let instance = match idle {
             Some(instance) => instance,
@@ -146,19 +171,19 @@ impl Pool {
     async fn queue(
         &self,
         hook: Hook,
-        permits: Arc<Semaphore>,
+        permits: &Arc<Semaphore>,
     ) -> Result<OwnedSemaphorePermit, HookError> {
-        match tokio::time::timeout(QUEUE_WAIT, permits.acquire_owned()).await {
+        match tokio::time::timeout(QUEUE_WAIT, Arc::clone(permits).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             // Nobody closes the permits: what is left is the time that ran out.
-            _ => Err(HookError::Unavailable {
-                place: Box::new(self.place(hook)),
-                problem: format!(
+            _ => {
+                let problem = format!(
                     "all {} instances were busy for {QUEUE_WAIT:?}; make the plugin faster or \
                      raise `limits.instances`",
                     self.settings.limits.instances
-                ),
-            }),
+                );
+                Err(self.unavailable(hook, problem))
+            }
         }
     }
 
@@ -168,6 +193,24 @@ impl Pool {
             settings: Arc::clone(&self.settings),
             log: Arc::clone(&self.log),
             script: None,
+            outbound: Arc::clone(&self.outbound),
+        }
+    }
+
+    /// What an instance for a fixture is made under: it is not counted, and sends no HTTP
+    /// requests.
+    pub fn fixture_conditions(
+        &self,
+        settings: Arc<PluginSettings>,
+        log: Arc<PluginLog>,
+        script: Notes,
+    ) -> Conditions {
+        let outbound = self.closed(Arc::clone(&settings), Arc::clone(&log));
+        Conditions {
+            settings,
+            log,
+            script: Some(script),
+            outbound: Arc::new(outbound),
         }
     }
 
@@ -190,29 +233,29 @@ impl Pool {
             .flatten();
         let slots = slots.ok_or_else(|| {
             let all = self.engine.settings().instances;
-            HookError::Unavailable {
-                place: Box::new(self.place(hook)),
-                problem: format!(
-                    "no room for another instance: all {all} of the server are in use. Raise \
-                     the server's number of plugin instances, or lower `limits.instances`"
-                ),
-            }
+            let problem = format!(
+                "no room for another instance: all {all} of the server are in use. Raise the \
+                 server's number of plugin instances, or lower `limits.instances`"
+            );
+            self.unavailable(hook, problem)
         })?;
 
         let clock = Arc::new(RunClock::new(self.engine.pulse(), self.engine.turns()));
-        let counted = self.counted && conditions.script.is_none();
+        let counted = conditions.script.is_none();
         let tape = Tape::new(conditions.script);
         let state = State::new(
             conditions.settings,
+            Arc::clone(conditions.log.meter()),
             conditions.log,
             Arc::clone(&clock),
+            conditions.outbound,
             tape.clone(),
         );
         let mut store = Store::new(self.engine.wasmtime(), state);
         store.limiter(|state| &mut state.usage);
         store.epoch_deadline_callback(tick);
         store.set_epoch_deadline(1);
-        store.set_hostcall_fuel(limits.output.saturating_mul(2).max(TRANSFER));
+        store.set_hostcall_fuel(limits.transfer);
 
         let made = within(&clock, limits.init, limits.wall, async {
             let instance = self.pre.instantiate_async(&mut store).await?;
@@ -223,12 +266,14 @@ impl Pool {
             let description = guest.describe.call_describe(&mut store).await?;
             wasmtime::Result::Ok((guest, description))
         });
-        let error = match made.await {
+        let made = made.await;
+        let spent = Spent::making(&clock);
+        let error = match made {
             Ok(Ok((guest, description))) => {
                 store.data().captured.flush();
                 if counted {
-                    let took = clock.took();
-                    self.statistics.returned(Hook::Describe, took, false);
+                    self.statistics
+                        .returned(Hook::Describe, &spent, &Output::Unchanged);
                 }
                 let instance = Instance::new(store, guest, tape.take(), slots);
                 return Ok((instance, description));
@@ -241,8 +286,8 @@ impl Pool {
             }
             Err(WallReached) => self.wall_reached(Hook::Describe),
         };
-        if let Some(kind) = error.kind().filter(|_| counted) {
-            self.statistics.failed(Hook::Describe, clock.took(), kind);
+        if counted {
+            self.statistics.failed(Hook::Describe, &spent, &error);
         }
         Err(error)
     }
@@ -250,10 +295,65 @@ impl Pool {
     /// Keeps an instance for later calls.
     pub fn keep(&self, mut instance: Instance) {
         instance.calls += 1;
-        let limits = &self.settings.limits;
-        if self.settings.isolation == Isolation::Warm && instance.calls < limits.calls_per_instance
-        {
-            self.idle.lock().push(instance);
+        let most = self.settings.limits.calls_per_instance;
+        self.meter
+            .used(Limit::CallsPerInstance, instance.calls.into());
+        if self.settings.isolation == Isolation::PerCall {
+            return;
+        }
+        if instance.calls >= most {
+            self.meter.hit(Limit::CallsPerInstance);
+            return;
+        }
+        self.idle.lock().push(instance);
+    }
+
+    /// Instances that wait for a call.
+    pub fn idle(&self) -> usize {
+        self.idle.lock().len()
+    }
+
+    /// Drops instances that have waited for a call longer than they may.
+    pub fn trim(&self, now: Instant) {
+        let most = self.settings.limits.idle;
+        let waited = |instance: &Instance| {
+            let ended = instance.store.data().clock.ended();
+            now.saturating_duration_since(ended)
+        };
+        let dropped: Vec<_> = {
+            let mut idle = self.idle.lock();
+            idle.extract_if(.., |instance| {
+                let waited = waited(instance);
+                self.meter.used_time(Limit::Idle, waited.min(most));
+                waited > most
+            })
+            .collect()
+        };
+        for _ in &dropped {
+            self.meter.hit(Limit::Idle);
+        }
+        // Dropping takes system calls, which nobody who wants an instance should wait for.
+        drop(dropped);
+    }
+
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    pub fn statistics(&self) -> Arc<Statistics> {
+        Arc::clone(&self.statistics)
+    }
+
+    /// Bytes of stack that guests have.
+    pub fn stack(&self) -> u64 {
+        self.engine.settings().stack as u64
+    }
+
+    fn unavailable(&self, hook: Hook, problem: String) -> HookError {
+        self.statistics.lost(hook, Kind::Unavailable);
+        HookError::Unavailable {
+            place: Box::new(self.place(hook)),
+            problem,
         }
     }
 

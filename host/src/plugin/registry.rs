@@ -1,16 +1,18 @@
 //! The plugins of this server: which file, and which generation of it is current.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::OwnedMutexGuard;
 
+use super::archive::Archive;
 use super::cache::CompileCache;
 use super::engine::Engine;
+use super::exposition;
 use super::generation::Generation;
 use super::load::{LoadError, Step, check_name, load};
 use super::log::LogBook;
@@ -18,50 +20,38 @@ use super::recorder::{Recorder, Watch};
 use super::settings::PluginSettings;
 use super::source::Source;
 
+mod activate;
+mod error;
 mod file;
 mod info;
+mod rollback;
 mod slot;
+mod standing;
 
+pub use activate::Activated;
+pub use error::RegistryError;
 pub use info::{Changes, Failure, GenerationInfo, PluginInfo};
-pub use slot::{Candidate, PluginHandle};
-use slot::{Parts, Slot};
+pub use rollback::{Failing, FileRestored};
+use slot::Slot;
+pub use slot::{Candidate, PluginHandle, Serving};
+pub use standing::{Probation, ProbationState, Rollback};
 
 /// All plugins. Shared behind an `Arc`; every method takes `&self`.
 pub struct Plugins {
     engine: Engine,
     folder: PathBuf,
     cache: Option<Arc<CompileCache>>,
+    archive: Option<Arc<Archive>>,
     settings: RwLock<BTreeMap<String, Arc<PluginSettings>>>,
     slots: RwLock<BTreeMap<String, Arc<Slot>>>,
     /// One lock for each name that is being loaded, so that reloads of one name come one
     /// after the other. Async, because loading waits for the compiler; nothing that
     /// serves messages takes them.
     loading: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
-    /// The last generation number given out.
+    /// The last generation number given out, by this process or those before it.
     numbers: AtomicU64,
     /// None where nothing is recorded.
     recorder: Option<Recorder>,
-}
-
-/// A request about plugins that was not carried out.
-#[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
-    /// The old generation, if there was one, goes on serving.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error("there is no plugin `{name}`; there are {known}")]
-    Unknown { name: String, known: String },
-    #[error(
-        "plugin `{name}` is used by {users} and can't be deleted; take it out of `plugins` there \
-         and reload the config"
-    )]
-    InUse { name: String, users: String },
-    #[error("can't {what} {}: {error}", path.display())]
-    File {
-        what: &'static str,
-        path: PathBuf,
-        error: io::Error,
-    },
 }
 
 impl Plugins {
@@ -84,6 +74,17 @@ impl Plugins {
             loading: Mutex::default(),
             numbers: AtomicU64::new(0),
             recorder: None,
+            archive: None,
+        }
+    }
+
+    /// The same, with an archive: what was live is kept for rollbacks, and numbers go on
+    /// where the last process left off.
+    pub fn with_archive(self, archive: Archive) -> Self {
+        Self {
+            numbers: AtomicU64::new(archive.last_number()),
+            archive: Some(Arc::new(archive)),
+            ..self
         }
     }
 
@@ -108,7 +109,7 @@ impl Plugins {
         for name in names {
             let loaded = self.candidate(&name, None).await;
             results.push(match loaded {
-                Ok(candidate) => Ok(self.activate(candidate).await?),
+                Ok(candidate) => Ok(self.activate_at_start(candidate).await?),
                 Err(error) => Err(error),
             });
         }
@@ -123,7 +124,7 @@ impl Plugins {
     /// What there is to know of one plugin.
     pub fn get(&self, name: &str) -> Option<PluginInfo> {
         let slot = self.slots.read().get(name).cloned()?;
-        Some(PluginInfo::of(&slot))
+        Some(PluginInfo::of(&slot, self.archive.as_deref()))
     }
 
     /// What is kept of a plugin's log; none when there is no plugin of this name.
@@ -135,7 +136,26 @@ impl Plugins {
     /// The same of all, by name.
     pub fn list(&self) -> Vec<PluginInfo> {
         let slots: Vec<_> = self.slots.read().values().cloned().collect();
-        slots.iter().map(|slot| PluginInfo::of(slot)).collect()
+        let info = |slot: &Arc<Slot>| PluginInfo::of(slot, self.archive.as_deref());
+        slots.iter().map(info).collect()
+    }
+
+    /// The figures of all generations that are alive, as Prometheus text.
+    pub fn metrics(&self) -> String {
+        let alive = self.alive();
+        exposition::render(alive.iter().map(|generation| &**generation))
+    }
+
+    /// Drops instances that have waited for a call longer than `limits.idle`.
+    pub fn trim(&self, now: Instant) {
+        for generation in self.alive() {
+            generation.trim(now);
+        }
+    }
+
+    fn alive(&self) -> Vec<Arc<Generation>> {
+        let slots: Vec<_> = self.slots.read().values().cloned().collect();
+        slots.iter().flat_map(|slot| slot.alive()).collect()
     }
 
     /// Loads the plugin's file again, with new settings or those it has. Activating
@@ -148,12 +168,15 @@ impl Plugins {
     ) -> Result<Candidate, LoadError> {
         let (slot, loading) = self.lock(name).await?;
         let settings = settings.map_or_else(|| self.settings(name), Arc::new);
+        let began = Instant::now();
         let result = file::read(&self.folder, name, settings.limits.component).await;
+        let took = began.elapsed();
         let result = match result {
-            Ok(source) => self.load(name, source, settings).await,
+            Ok(source) => self.load(slot.clone(), loading, source, settings).await,
             Err(error) => Err(error),
         };
-        self.judged(slot, loading, result)
+        let result = result.map(|candidate| candidate.read_in(took));
+        result.inspect_err(|error| self.failed(&slot, error))
     }
 
     /// Loads the plugin's file again, with the settings it has.
@@ -171,14 +194,29 @@ impl Plugins {
         bytes: Vec<u8>,
     ) -> Result<Candidate, RegistryError> {
         let (slot, loading) = self.lock(name).await?;
+        let settings = self.settings(name);
         let source = Source::uploaded(&self.folder, name, bytes);
-        let result = self.load(name, source.clone(), self.settings(name)).await;
-        Ok(self.judged(slot, loading, result)?.uploaded(source))
+        let result = self.load(slot.clone(), loading, source, settings).await;
+        let candidate = result.inspect_err(|error| self.failed(&slot, error))?;
+        Ok(candidate.uploaded())
     }
 
-    /// Loads a plugin for a trial, from `bytes` or else from its file, and says what
-    /// activating it would change. It never serves, and whether it loads is not noted.
-    pub async fn trial(
+    /// Loads an uploaded plugin to see whether it does; nothing is noted if it does not.
+    pub async fn candidate_to_try(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Candidate, RegistryError> {
+        let (slot, loading) = self.lock(name).await?;
+        let settings = self.settings(name);
+        let source = Source::uploaded(&self.folder, name, bytes);
+        Ok(self.load(slot, loading, source, settings).await?)
+    }
+
+    /// Loads a plugin to be compared with the one that serves, from `bytes` or else from
+    /// its file, and says what activating it would change. It never serves, whether it
+    /// loads is not noted, and it keeps nobody from loading the name meanwhile.
+    pub async fn load_to_compare(
         &self,
         name: &str,
         bytes: Option<Vec<u8>>,
@@ -192,7 +230,7 @@ impl Plugins {
             }
             None => return Err(self.unknown(name)),
         };
-        let generation = self.load(name, source, settings).await?;
+        let generation = self.generation(name, source, settings).await?;
         let current = self.handle(name).and_then(|plugin| plugin.current());
         let changes = Changes::between(current.as_deref(), &generation);
         Ok((generation, changes))
@@ -203,39 +241,6 @@ impl Plugins {
     pub fn watch(&self, name: &str) -> Option<Arc<Watch>> {
         self.handle(name)?;
         Some(self.recorder.as_ref()?.watch(name))
-    }
-
-    /// Makes a candidate current. Messages whose judging began before keep the old
-    /// generation, which is dropped after the last of them.
-    ///
-    /// # Errors
-    /// An upload could not be written to the folder; then the old file and the old
-    /// generation stay.
-    pub async fn activate(&self, candidate: Candidate) -> Result<Arc<Generation>, RegistryError> {
-        let Parts {
-            generation,
-            slot,
-            upload,
-            _loading,
-        } = candidate.into_parts();
-        let name = slot.name.to_string();
-        if let Some(source) = upload {
-            let written = file::write(&self.folder, &name, source).await;
-            written.inspect_err(|error| *slot.failure.lock() = Some(error.clone()))?;
-        }
-        let settings = generation.pool.shared_settings();
-        self.settings.write().insert(name.clone(), settings);
-        self.slots
-            .write()
-            .entry(name)
-            .or_insert_with(|| Arc::clone(&slot));
-        slot.current.store(Some(Arc::clone(&generation)));
-        tracing::info!(
-            plugin = %generation.name(), version = %generation.version(),
-            generation = generation.number(), took = ?generation.report().total(),
-            "plugin is live"
-        );
-        Ok(generation)
     }
 
     /// Deletes a plugin and its file. `users` names the endpoints that use it; it is
@@ -265,6 +270,9 @@ impl Plugins {
             })?;
         self.slots.write().remove(name);
         slot.current.store(None);
+        let plugin = name.to_owned();
+        self.keep(name, move |archive| archive.forget(&plugin))
+            .await;
         Ok(())
     }
 
@@ -288,46 +296,42 @@ impl Plugins {
         Ok((slot.unwrap_or_else(|| Arc::new(Slot::new(name))), guard))
     }
 
+    /// Makes a candidate of what was read or uploaded.
     async fn load(
+        &self,
+        slot: Arc<Slot>,
+        loading: OwnedMutexGuard<()>,
+        source: Source,
+        settings: Arc<PluginSettings>,
+    ) -> Result<Candidate, LoadError> {
+        let loaded = self.generation(&slot.name, source.clone(), settings).await;
+        Ok(Candidate::new(loaded?, slot, loading, source))
+    }
+
+    /// Loads what was read or uploaded, to be recorded when it serves.
+    async fn generation(
         &self,
         name: &str,
         source: Source,
         settings: Arc<PluginSettings>,
     ) -> Result<Generation, LoadError> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
-        let loaded = load(
-            &self.engine,
-            self.cache.clone(),
-            number,
-            name,
-            source,
-            settings,
-        );
-        let mut generation = loaded.await?;
+        let cache = self.cache.clone();
+        let mut generation = load(&self.engine, cache, number, name, source, settings).await?;
         generation.watch = self.recorder.as_ref().map(|recorder| recorder.watch(name));
         Ok(generation)
     }
 
-    /// Turns the result of loading into a candidate, or notes the failure.
-    fn judged(
-        &self,
-        slot: Arc<Slot>,
-        loading: OwnedMutexGuard<()>,
-        result: Result<Generation, LoadError>,
-    ) -> Result<Candidate, LoadError> {
-        *slot.failure.lock() = result.as_ref().err().cloned();
-        match result {
-            Ok(generation) => Ok(Candidate::new(generation, slot, loading)),
-            Err(error) => {
-                tracing::warn!("{error}");
-                // A file of the folder that never loaded is listed with its failure; an
-                // upload that failed left no file and is not.
-                if file::exists(&self.folder, &slot.name) {
-                    let name = slot.name.to_string();
-                    self.slots.write().entry(name).or_insert(slot);
-                }
-                Err(error)
-            }
+    /// Notes a load that failed.
+    fn failed(&self, slot: &Arc<Slot>, error: &LoadError) {
+        tracing::warn!("{error}");
+        *slot.failure.lock() = Some(error.clone());
+        // A file of the folder that never loaded is listed with its failure; an upload
+        // that failed left no file and is not.
+        if file::exists(&self.folder, &slot.name) {
+            let name = slot.name.to_string();
+            let mut slots = self.slots.write();
+            slots.entry(name).or_insert_with(|| Arc::clone(slot));
         }
     }
 
@@ -346,5 +350,6 @@ fn file_error(name: &str, step: Step, problem: String) -> LoadError {
         plugin: name.to_owned(),
         step,
         problem,
+        missing_grants: Vec::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! Calls that are not meant: a trial's. They are neither counted nor recorded, and what
+//! Calls that are not meant: a comparison's. They are neither counted nor recorded, and what
 //! they want done is looked at and thrown away.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::error::HookError;
 use super::hook::Hook;
 use super::tape::{Notes, Seed};
 
-/// What the calls of one message in a trial have in common.
+/// What the calls of one message in a comparison have in common.
 #[derive(Debug, Default)]
 pub struct Rehearsal {
     /// What each of them is given, so that two generations see the same.

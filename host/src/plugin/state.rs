@@ -5,39 +5,41 @@ use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use super::call::CallContext;
 use super::deadline::RunClock;
 use super::grant::Grant;
+use super::imports::http::{Http, Outbound};
+use super::limits::Limit;
 use super::log::{Captured, PluginLog};
-use super::settings::{Limits, PluginSettings};
+use super::meter::Meter;
+use super::settings::PluginSettings;
 use super::surroundings::{HostError, Surroundings};
 use super::tape::Tape;
-use crate::effects::{Effect, Effects};
+use crate::effects::Effect;
 use crate::id::ConnectionId;
-
-/// Bytes of JSON that the effects of one call may hold together. Without it, 1,000
-/// effects could pin a thousand times `limits.output`.
-const EFFECT_BYTES: usize = 4 << 20;
-
-/// Handles (pollables, streams, errors) a guest may have open.
-const RESOURCES: usize = 1_000;
+use crate::kv::Space;
 
 /// Data of one store, which is one instance.
 pub struct State {
     pub settings: Arc<PluginSettings>,
     pub log: Arc<PluginLog>,
+    pub meter: Arc<Meter>,
     pub clock: Arc<RunClock>,
     /// The call being served; none while the guest is made and described.
     pub call: Option<ActiveCall>,
     /// Effects of the current call. The buffer is kept from call to call.
     pub effects: Vec<Effect>,
+    /// The plugin's keys as the message's hooks have left them so far.
+    pub keys: Space,
     /// What the guest writes to stdout and stderr.
     pub captured: Captured,
     /// The guest's clocks and random numbers, and what host functions answered.
     pub tape: Tape,
     pub usage: Usage,
     wasi: WasiCtx,
+    http: Http,
     resources: ResourceTable,
 }
 
@@ -49,23 +51,35 @@ pub struct ActiveCall {
     pub surroundings: Arc<dyn Surroundings>,
     /// How many publications away from a client's message.
     pub depth: u8,
-    /// Effects that this call may still add.
-    room: usize,
-    /// Bytes that its effects may still add.
+    /// Effects of the message so far, those of earlier hooks included.
+    count: usize,
+    /// Bytes that the effects of this call hold so far.
     bytes: usize,
+    /// Bytes that the plugin's keys took before the call, once it has asked.
+    pub kv_used: Option<u64>,
+}
+
+/// How a call ended.
+pub struct Ended {
+    /// What the guest said in errors.
+    pub last_words: Option<String>,
+    /// The instance can't serve another call, although the call may have gone well.
+    pub spent: bool,
+    /// It wanted to send an HTTP request where none is sent: in a fixture or a comparison.
+    pub wanted_http: bool,
 }
 
 impl ActiveCall {
     /// `before` is the number of effects that earlier hooks of the message have had.
     pub fn new(cx: &CallContext, before: usize) -> Self {
-        let room = Effects::LIMIT.saturating_sub(before);
         Self {
             connection: cx.connection,
             endpoint: Arc::clone(&cx.endpoint),
             surroundings: Arc::clone(&cx.surroundings),
             depth: cx.depth,
-            room,
-            bytes: EFFECT_BYTES,
+            count: before,
+            bytes: 0,
+            kv_used: None,
         }
     }
 }
@@ -73,8 +87,10 @@ impl ActiveCall {
 impl State {
     pub fn new(
         settings: Arc<PluginSettings>,
+        meter: Arc<Meter>,
         log: Arc<PluginLog>,
         clock: Arc<RunClock>,
+        outbound: Arc<Outbound>,
         tape: Tape,
     ) -> Self {
         let captured = Captured::new(Arc::clone(&log));
@@ -88,18 +104,21 @@ impl State {
         tape.give(&mut wasi);
         let wasi = wasi.build();
         let mut resources = ResourceTable::new();
-        resources.set_max_capacity(RESOURCES);
-        let usage = Usage::new(&settings.limits);
+        resources.set_max_capacity(settings.limits.handles);
+        let usage = Usage::new(Arc::clone(&meter));
         Self {
             settings,
             log,
+            meter,
             clock,
             call: None,
             effects: Vec::new(),
+            keys: Space::default(),
             captured,
             tape,
             usage,
             wasi,
+            http: Http::new(outbound),
             resources,
         }
     }
@@ -108,14 +127,19 @@ impl State {
     pub fn begin(&mut self, call: ActiveCall) {
         self.effects.clear();
         self.captured.begin();
+        self.http.begin();
         self.call = Some(call);
     }
 
-    /// The call is over; returns what the guest said in errors.
-    pub fn end(&mut self) -> Option<String> {
+    /// The call is over.
+    pub fn end(&mut self) -> Ended {
         self.call = None;
         self.captured.flush();
-        self.captured.last_words()
+        Ended {
+            last_words: self.captured.last_words(),
+            wanted_http: self.http.was_wanted(),
+            spent: self.http.end(&mut self.resources),
+        }
     }
 
     /// The call being served, for host functions that need one.
@@ -140,29 +164,52 @@ impl State {
         Err(HostError::new("denied", message))
     }
 
-    /// The error of a host function that would go past a limit. `limit` is the key in
-    /// `[plugins.NAME.limits]`; every such error is made here, so that they are counted
-    /// in one place.
-    pub fn over(&self, limit: &'static str, message: impl Into<String>) -> HostError {
-        tracing::debug!(plugin = %self.log.plugin(), limit, "a host function refused");
+    /// The error of a host function that would go past a limit. Every such error is made
+    /// here, so that they are counted in one place.
+    pub fn over(&self, limit: Limit, message: impl Into<String>) -> HostError {
+        self.meter.hit(limit);
+        tracing::debug!(plugin = %self.log.plugin(), limit = limit.key(), "a host function refused");
         HostError::new("limit", message)
+    }
+
+    /// Checks the size of a text that the guest hands over. `what` says what it is.
+    pub fn fits(&self, what: &str, text: &str) -> Result<(), HostError> {
+        let (bytes, limit) = (text.len(), self.settings.limits.output);
+        self.meter.used(Limit::Transfer, bytes as u64);
+        if bytes > limit {
+            let message = format!("the {what} has {bytes} bytes; `limits.output` is {limit}");
+            return Err(self.over(Limit::Output, message));
+        }
+        self.meter.used(Limit::Output, bytes as u64);
+        Ok(())
     }
 
     /// Buffers an effect. `bytes` is what its texts hold.
     pub fn push(&mut self, bytes: usize, effect: Effect) -> Result<(), HostError> {
-        let call = self.active()?;
-        if call.room == 0 {
-            let limit = Effects::LIMIT;
-            let message = format!("a message may have {limit} effects; send fewer, or to a group");
-            return Err(self.over("effects", message));
-        }
-        let Some(left) = call.bytes.checked_sub(bytes) else {
-            let message = format!("the effects of a call may hold {EFFECT_BYTES} bytes; send less");
-            return Err(self.over("effect_bytes", message));
-        };
-        call.room -= 1;
-        call.bytes = left;
+        self.charge(bytes)?;
         self.effects.push(effect);
+        Ok(())
+    }
+
+    /// Takes an effect of this size off what the call may still have.
+    pub fn charge(&mut self, bytes: usize) -> Result<(), HostError> {
+        let call = self.active()?;
+        let (count, bytes) = (call.count + 1, call.bytes.saturating_add(bytes));
+        let limits = &self.settings.limits;
+        if count > limits.effects {
+            let limit = limits.effects;
+            let message = format!("a message may have {limit} effects; send fewer, or to a group");
+            return Err(self.over(Limit::Effects, message));
+        }
+        if bytes > limits.effect_bytes {
+            let limit = limits.effect_bytes;
+            let message = format!("the effects of a call may hold {limit} bytes; send less");
+            return Err(self.over(Limit::EffectBytes, message));
+        }
+        self.meter.used(Limit::Effects, count as u64);
+        self.meter.used(Limit::EffectBytes, bytes as u64);
+        let call = self.active()?;
+        (call.count, call.bytes) = (count, bytes);
         Ok(())
     }
 }
@@ -176,6 +223,16 @@ impl WasiView for State {
     }
 }
 
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.http.hooks,
+            table: &mut self.resources,
+            ctx: &mut self.http.context,
+        }
+    }
+}
+
 /// The epoch callback of every store.
 pub fn tick(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
     store.data().clock.tick()
@@ -183,33 +240,53 @@ pub fn tick(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadlin
 
 /// Memory and table elements of one instance, over all its memories and tables.
 pub struct Usage {
+    meter: Arc<Meter>,
     memory: usize,
-    memory_limit: usize,
     tables: usize,
-    tables_limit: usize,
 }
 
 /// The guest wanted more than its settings allow. A trap, and not the -1 that
 /// `memory.grow` could return: guests answer that with an abort that says nothing.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "needs {wanted} {unit}, more than its limit of {limit}; if that is not a leak, raise `limits.{key}`"
+    "needs {wanted} {unit}, more than its limit of {limit}; if that is not a leak, raise `{key}`"
 )]
 pub struct LimitReached {
-    key: &'static str,
+    key: Limit,
     unit: &'static str,
     wanted: usize,
     limit: usize,
 }
 
 impl Usage {
-    fn new(limits: &Limits) -> Self {
+    fn new(meter: Arc<Meter>) -> Self {
         Self {
+            meter,
             memory: 0,
-            memory_limit: limits.memory,
             tables: 0,
-            tables_limit: limits.tables,
         }
+    }
+
+    /// Notes what is wanted, or refuses it.
+    fn grow(
+        &self,
+        key: Limit,
+        unit: &'static str,
+        wanted: usize,
+        limit: usize,
+    ) -> wasmtime::Result<()> {
+        if wanted > limit {
+            self.meter.hit(key);
+            return Err(LimitReached {
+                key,
+                unit,
+                wanted,
+                limit,
+            }
+            .into());
+        }
+        self.meter.used(key, wanted as u64);
+        Ok(())
     }
 }
 
@@ -221,16 +298,8 @@ impl ResourceLimiter for Usage {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let wanted = self.memory.saturating_add(desired.saturating_sub(current));
-        if wanted > self.memory_limit {
-            let limit = self.memory_limit;
-            return Err(LimitReached {
-                key: "memory",
-                unit: "bytes of memory",
-                wanted,
-                limit,
-            }
-            .into());
-        }
+        let limit = self.meter.limits().memory;
+        self.grow(Limit::Memory, "bytes of memory", wanted, limit)?;
         self.memory = wanted;
         Ok(true)
     }
@@ -242,16 +311,8 @@ impl ResourceLimiter for Usage {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let wanted = self.tables.saturating_add(desired.saturating_sub(current));
-        if wanted > self.tables_limit {
-            let limit = self.tables_limit;
-            return Err(LimitReached {
-                key: "tables",
-                unit: "table elements",
-                wanted,
-                limit,
-            }
-            .into());
-        }
+        let limit = self.meter.limits().tables;
+        self.grow(Limit::Tables, "table elements", wanted, limit)?;
         self.tables = wanted;
         Ok(true)
     }

@@ -1,13 +1,16 @@
 //! What host functions may ask of the endpoint and of the connection behind a call.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
 use crate::id::ConnectionId;
+use crate::kv::{Key, Stored};
 use crate::row::RowWrite;
 
-/// The endpoint and the connection, as a hook sees them through `context`, `groups` and
-/// `rows`.
+/// The endpoint and the connection, as a hook sees them through `context`, `groups`,
+/// `rows` and key-value storage.
 ///
 /// Methods answer from what is committed: the effects of the current call are not
 /// visible to it. The plain ones run on the guest's stack while its deadline ticks and
@@ -57,6 +60,37 @@ pub trait Surroundings: Send + Sync {
     /// A write as fixtures show it: `{"insert": ROW}`, `{"update": ROW}` or
     /// `{"delete": ROW}`.
     fn written(&self, write: &RowWrite) -> Value;
+
+    /// What one of the plugin's keys holds.
+    fn kv_get(
+        &self,
+        plugin: Arc<str>,
+        key: Key,
+    ) -> BoxFuture<'_, Result<Option<Stored>, HostError>>;
+    /// A page of the plugin's keys.
+    fn kv_keys(
+        &self,
+        plugin: Arc<str>,
+        page: KeyPage,
+    ) -> BoxFuture<'_, Result<Vec<String>, HostError>>;
+    /// Bytes that the plugin's keys take, those in `apart_from` not counted.
+    fn kv_used(
+        &self,
+        plugin: Arc<str>,
+        apart_from: Vec<Key>,
+    ) -> BoxFuture<'_, Result<u64, HostError>>;
+}
+
+/// Keys of a bucket, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyPage {
+    pub bucket: Arc<str>,
+    /// Keys to add to the committed ones, and to leave out.
+    pub added: Vec<String>,
+    pub removed: Vec<String>,
+    /// Keys to skip, and the most to return.
+    pub skip: u64,
+    pub limit: u32,
 }
 
 /// A host function refused; the guest gets it as the WIT record `error`.

@@ -89,6 +89,12 @@ impl Tape {
         }
     }
 
+    /// The notes are not all that the call is given.
+    pub fn lacks_something(&self) {
+        self.0.used.store(true, Ordering::Relaxed);
+        self.0.reel.lock().notes.cut = true;
+    }
+
     /// What was noted since the call began.
     pub fn take(&self) -> Notes {
         if !self.0.used.load(Ordering::Relaxed) {

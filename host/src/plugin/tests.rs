@@ -4,8 +4,11 @@
 mod calls;
 mod compile;
 mod effects;
+mod exposition;
+mod figures;
 mod fixtures;
 mod hostile;
+mod limits;
 mod loading;
 mod malformed;
 mod reload;

@@ -6,6 +6,7 @@
 //! half to two thirds of the CPU of the best set-based sqlx form at every group size.
 
 pub mod append;
+pub mod keyvalue;
 pub mod open;
 mod pass;
 pub mod read;

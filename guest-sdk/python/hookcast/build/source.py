@@ -110,11 +110,12 @@ def _local(folder: Path, importer: Path, name: str) -> Iterator[Path]:
     if relative:
         folder = importer.parents[relative - 1]
     parts = [part for part in name.split(".") if part]
-    for end in range(len(parts) + 1):
+    if relative:
+        parts.insert(0, "")  # the package itself
+    for end in range(1, len(parts) + 1):
         path = folder.joinpath(*parts[:end])
-        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-            if (end or relative) and candidate.is_file():
-                yield candidate
+        module = path.parent / f"{path.name}.py"
+        yield from (file for file in (module, path / "__init__.py") if file.is_file())
 
 
 def _hooks(plugin: Plugin, tree: ast.Module) -> None:

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::client::{Client, Failure};
+use crate::cli::client::{Client, Failure};
 use crate::cli::url;
 
 /// Between two questions whether the calls have come.

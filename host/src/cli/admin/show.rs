@@ -1,6 +1,7 @@
 //! The admin API's answers for people.
 
-mod trial;
+mod comparison;
+mod plugin;
 
 use serde_json::{Map, Value};
 
@@ -31,8 +32,7 @@ pub(super) fn answer(command: &Command, answer: &Value) -> String {
             &["id", "endpoint", "user", "address", "since", "lag"],
             "no connections",
         ),
-        Command::Plugin { .. } => fields(answer),
-        Command::Try { .. } => trial::trial(answer),
+        Command::Try { .. } => comparison::comparison(answer),
         Command::Failures { id: None, .. } => table(
             &answer["failures"],
             &["id", "hook", "fails", "version", "generation", "message"],
@@ -47,7 +47,12 @@ pub(super) fn answer(command: &Command, answer: &Value) -> String {
             let (wanted, folder) = (cell(&answer["wanted"]), folder.display());
             format!("{recorded} of {wanted} calls are in {folder}")
         }
-        Command::Put { .. } | Command::Reload { name: Some(_) } => report(answer),
+        Command::Plugin { .. } => plugin::show(answer),
+        Command::Put { .. } | Command::Reload { name: Some(_) } | Command::Rollback { .. } => {
+            report(answer)
+        }
+        Command::Quarantine { name, .. } => format!("{name} is out of service"),
+        Command::Resume { name } => format!("{name} is in service again"),
         Command::Reload { name: None } => reload(answer),
         Command::Delete { name } => format!("{name} is deleted"),
         Command::Disconnect { id } => format!("{id} is closed"),
@@ -98,7 +103,11 @@ fn fields(object: &Value) -> String {
 fn report(report: &Value) -> String {
     let plugin = cell(&report["plugin"]);
     let generation = cell(&report["generation"]);
-    let mut lines = vec![format!("{plugin} serves as generation {generation}")];
+    let mut lines = vec![if report["dry_run"] == true {
+        format!("{plugin} would serve as a new generation")
+    } else {
+        format!("{plugin} serves as generation {generation}")
+    }];
     let steps = report["steps"]
         .as_array()
         .map(Vec::as_slice)

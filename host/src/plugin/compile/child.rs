@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 use super::confine::free_processors;
 use crate::plugin::codegen;
+use crate::plugin::limits::Limits;
 use crate::plugin::log::printable;
-use crate::plugin::settings::Limits;
 
 /// Bytes of what a child says that are kept.
 const WORDS: u64 = 64 << 10;
@@ -74,6 +74,9 @@ impl Children {
     }
 }
 
+/// How many times its limit of processor time a child may take on the clock.
+const STALLED: u32 = 4;
+
 /// Runs the command with the component as its input; its output is the answer.
 async fn converse(mut command: Command, wasm: &[u8], limits: &Limits) -> Result<Vec<u8>, String> {
     let most = limits.compile_memory as u64 / CODE_SHARE;
@@ -104,7 +107,9 @@ async fn converse(mut command: Command, wasm: &[u8], limits: &Limits) -> Result<
         let status = child.wait().await.map_err(|error| error.to_string())?;
         Ok((status, code, words))
     };
-    let ended = timeout(limits.compile_time, conversation).await;
+    // The child ends itself at its limit of processor time; this is for one that does not
+    // get any.
+    let ended = timeout(limits.compile_time * STALLED, conversation).await;
     let (status, code, words) = match ended {
         Ok(Ok(ended)) => ended,
         Ok(Err(problem)) => {
@@ -169,6 +174,7 @@ fn verdict(status: ExitStatus, words: &str, limits: &Limits) -> Result<(), Strin
                 .into(),
         ),
         (Some(exit::OUT_OF_MEMORY), _) => Err(too_large(limits.compile_memory)),
+        (_, Some(Signal::XCPU)) => Err(too_long(limits.compile_time)),
         (_, Some(Signal::ABORT)) if out_of_memory => Err(too_large(limits.compile_memory)),
         (_, Some(Signal::KILL)) => Err(
             "the compiler's process was killed (SIGKILL), by someone or because the machine ran \
@@ -193,7 +199,7 @@ fn too_large(limit: usize) -> String {
 
 fn too_long(limit: Duration) -> String {
     format!(
-        "compiling it takes longer than {limit:?} (`limits.compile_time`); make the component smaller \
+        "compiling it takes longer than {limit:?} of processor time (`limits.compile_time`); make the component smaller \
          (release mode, fewer dependencies), or raise the limit"
     )
 }

@@ -31,11 +31,11 @@ pub fn confine(time: Duration, memory: u64) -> io::Result<()> {
         .build_global()
         .map_err(io::Error::other)?;
 
-    // The server kills the child at its limit of time. This one is for a child whose
-    // server was killed itself. (A signal at the parent's death would come when the
+    // Processor time, so that a busy machine is not the component's fault. It also ends a
+    // child whose server was killed. (A signal at the parent's death would come when the
     // thread ends that started the child.)
     let seconds = (time.as_secs() + 1).saturating_mul(threads as u64);
-    limit(Resource::Cpu, seconds)?;
+    limit_to(Resource::Cpu, seconds, seconds + 2)?;
     // Not the address space: that has 64 MiB for each thread's malloc, reserved and not
     // used, and the executable's own hundreds of MiB in a debug build. This counts what
     // can be written to, stacks included.
@@ -56,11 +56,16 @@ pub fn free_processors() -> usize {
 
 /// Sets a limit, or leaves a lower one that the server was started with.
 fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    limit_to(resource, most, most)
+}
+
+/// What is at its soft limit gets a signal that says so; at the hard one it is killed.
+fn limit_to(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
     let given = getrlimit(resource).maximum;
-    let most = given.map_or(most, |given| given.min(most));
+    let at_most = |most: u64| Some(given.map_or(most, |given| given.min(most)));
     let limit = Rlimit {
-        current: Some(most),
-        maximum: Some(most),
+        current: at_most(soft),
+        maximum: at_most(hard),
     };
     Ok(setrlimit(resource, limit)?)
 }

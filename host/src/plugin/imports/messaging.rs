@@ -11,14 +11,12 @@ use crate::id::ConnectionId;
 use crate::log::Method;
 use crate::plugin::bindings::hookcast::plugin::messaging;
 use crate::plugin::grant::Grant;
+use crate::plugin::limits::Limit;
 use crate::plugin::state::State;
 use crate::plugin::surroundings::HostError;
 
 /// Bytes a close frame has for its reason (RFC 6455: 125 with the code).
 const REASON: usize = 123;
-
-/// How deep messages may be that plugins publish because of one another.
-const DEPTH: u8 = 8;
 
 /// Bytes a user id or the name of a group may have.
 const NAME: usize = 256;
@@ -110,18 +108,20 @@ impl State {
     /// Publishing into another endpoint than the plugin's own needs a grant.
     fn may_publish(&mut self, endpoint: &str) -> Result<(), HostError> {
         let call = self.active()?;
-        let (own, depth) = (Arc::clone(&call.endpoint), call.depth);
+        let (own, depth) = (Arc::clone(&call.endpoint), u32::from(call.depth));
         let surroundings = Arc::clone(&call.surroundings);
         if *own != *endpoint {
             self.need(&Grant::Publish(endpoint.to_owned()))?;
         }
-        if depth >= DEPTH {
+        let limit = self.settings.limits.publish_depth;
+        if depth >= limit {
             let message = format!(
-                "this message was itself published because of one that was, {DEPTH} deep; do \
-                 plugins answer each other?"
+                "this message was itself published because of one that was, {depth} deep, and \
+                 `limits.publish_depth` is {limit}; do plugins answer each other?"
             );
-            return Err(self.over("publish_depth", message));
+            return Err(self.over(Limit::PublishDepth, message));
         }
+        self.meter.used(Limit::PublishDepth, u64::from(depth) + 1);
         let name = "messaging.publish";
         let answer = match self.tape.scripted(name) {
             Some(answer) => answer,
@@ -133,14 +133,7 @@ impl State {
 
     /// Checks a message that a plugin sends: JSON, not larger than it may be.
     fn message(&self, json: String) -> Result<String, HostError> {
-        let limit = self.settings.limits.output;
-        if json.len() > limit {
-            let message = format!(
-                "the message has {} bytes; `limits.output` is {limit}",
-                json.len()
-            );
-            return Err(self.over("output", message));
-        }
+        self.fits("message", &json)?;
         match serde_json::from_str::<IgnoredAny>(&json) {
             Ok(_) => Ok(json),
             Err(error) => Err(invalid(format!("the message is not JSON: {error}"))),

@@ -87,14 +87,7 @@ impl State {
     }
 
     fn row(&self, json: &str) -> Result<Map<String, Value>, HostError> {
-        let limit = self.settings.limits.output;
-        if json.len() > limit {
-            let message = format!(
-                "the row has {} bytes; `limits.output` is {limit}",
-                json.len()
-            );
-            return Err(self.over("output", message));
-        }
+        self.fits("row", json)?;
         serde_json::from_str(json)
             .map_err(|error| invalid(format!("the row is no JSON object: {error}")))
     }

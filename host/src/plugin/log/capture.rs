@@ -13,7 +13,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::{Level, PluginLog, SHOWN, printable};
 #[cfg(test)]
-use crate::plugin::settings::Limits;
+use crate::plugin::{limits::Limits, meter::Meter};
 
 /// Bytes a guest may write at once.
 const CHUNK: usize = 4 << 10;
@@ -131,7 +131,7 @@ impl Stream {
     fn extend(&self, bytes: &[u8]) {
         let mut line = self.line.lock();
         // One more than fits, so that cutting sees that something was cut.
-        let room = (self.log.line + 1).saturating_sub(line.open.len());
+        let room = (self.log.line_limit() + 1).saturating_sub(line.open.len());
         let bytes = &bytes[..bytes.len().min(room)];
         line.open.extend_from_slice(bytes);
     }
@@ -218,14 +218,15 @@ mod tests {
     use super::*;
     use crate::plugin::log::Books;
 
+    fn captured() -> Captured {
+        let meter = Arc::new(Meter::new(&Limits::default()));
+        let book = Books::default().of("p");
+        Captured::new(Arc::new(PluginLog::new("p".into(), 1, meter, book)))
+    }
+
     #[test]
     fn stderr_is_remembered_as_last_words_until_the_next_call() {
-        let captured = Captured::new(Arc::new(PluginLog::new(
-            "p".into(),
-            1,
-            &Limits::default(),
-            Books::default().of("p"),
-        )));
+        let captured = captured();
         captured.err.take(b"panicked at src/lib.rs:7:\nboom");
         captured.flush();
         assert_eq!(
@@ -238,18 +239,13 @@ mod tests {
 
     #[test]
     fn a_line_that_never_ends_is_bounded() {
-        let captured = Captured::new(Arc::new(PluginLog::new(
-            "p".into(),
-            1,
-            &Limits::default(),
-            Books::default().of("p"),
-        )));
+        let captured = captured();
         for _ in 0..100 {
             captured.out.take(&[b'x'; CHUNK]);
         }
         assert_eq!(
             captured.out.line.lock().open.len(),
-            captured.out.log.line + 1
+            captured.out.log.line_limit() + 1
         );
     }
 }

@@ -1,5 +1,5 @@
 //! Who wants to know of a plugin's calls: the shelf of its failures always, a request
-//! for recordings and a trial on live traffic now and then.
+//! for recordings and a comparison on live traffic now and then.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,7 +42,7 @@ struct WantedCalls {
     endpoint: Option<String>,
 }
 
-/// A trial on live traffic: where calls are mirrored to.
+/// A comparison on live traffic: where calls are mirrored to.
 pub struct Shadow {
     pub calls: mpsc::Sender<Mirrored>,
     /// Calls that are still wanted.
@@ -164,12 +164,12 @@ impl Watch {
         true
     }
 
-    /// The trial that runs on live traffic.
+    /// The comparison that runs on live traffic.
     pub fn shadow(&self) -> Option<Arc<Shadow>> {
         self.shadow.load_full()
     }
 
-    /// Begins a trial, unless there is one already.
+    /// Begins a comparison, unless there is one already.
     pub fn begin_shadow(&self, shadow: &Arc<Shadow>) -> bool {
         let none: Option<Arc<Shadow>> = None;
         let before = self

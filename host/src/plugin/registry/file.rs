@@ -108,7 +108,8 @@ pub async fn remove(folder: &Path, name: &str) -> Result<(), (PathBuf, io::Error
     Ok(())
 }
 
-async fn blocking<T: Send + 'static>(
+/// Work that waits for the disk, off the async threads.
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work)

@@ -3,8 +3,8 @@
 use serde_json::json as object;
 
 use super::support::{Room, context, generation, granted, json, none, parse, row};
-use crate::effects::{Effect, Effects, GroupChange};
-use crate::plugin::{Grant, PluginSettings};
+use crate::effects::{Effect, GroupChange};
+use crate::plugin::{Grant, Limits, PluginSettings};
 use crate::row::RowWrite;
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn each_send_becomes_its_effect_in_order() {
         Effect::Write(RowWrite::Insert { row: row("hi") }),
         Effect::Write(RowWrite::Delete { old: row("x") }),
     ];
-    assert_eq!(effects.0, expected);
+    assert_eq!(effects.list, expected);
 }
 
 #[tokio::test]
@@ -95,21 +95,22 @@ async fn a_message_has_a_limited_number_of_effects_over_all_its_hooks() {
     let guest = generation("misbehave", granted()).await;
     let cx = context(Room::default());
     let mut effects = none();
-    let half = json(&object!({"do": "effects", "count": Effects::LIMIT / 2}));
+    let limit = Limits::default().effects;
+    let half = json(&object!({"do": "effects", "count": limit / 2}));
     for _ in 0..2 {
         guest
             .prepare(&cx, &half, &mut effects)
             .await
             .expect("within the limit");
     }
-    assert_eq!(effects.0.len(), Effects::LIMIT);
+    assert_eq!(effects.list.len(), limit);
     let one = json(&object!({"do": "effects", "count": 1}));
     let error = guest
         .prepare(&cx, &one, &mut effects)
         .await
         .expect_err("one too many");
     assert_eq!(error.to_rejection().code, "limit");
-    assert_eq!(effects.0.len(), Effects::LIMIT);
+    assert_eq!(effects.list.len(), limit);
 }
 
 #[tokio::test]

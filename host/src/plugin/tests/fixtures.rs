@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::support::{ENGINE, Room, context, generation, granted, none, try_load};
 use crate::plugin::fixture::{Fixture, Given, run, shown_effects};
-use crate::plugin::{CallContext, Generation, Hook, Input, Isolation, PluginSettings, Step};
+use crate::plugin::{
+    CallContext, Generation, Grant, Hook, Input, Isolation, Output, PluginSettings, Step,
+};
 
 /// The differences of a fixture's run from what it expects.
 async fn differences(generation: &Generation, fixture: Value) -> Vec<String> {
@@ -25,11 +27,10 @@ async fn recorded(generation: &Generation, cx: &CallContext, message: &str) -> F
         message: message.to_owned(),
     };
     let mut effects = none();
-    let (outcome, _) = generation
-        .serve(&mut instance, cx, &input, &mut effects, None)
-        .await;
+    let served = generation.serve(&mut instance, cx, &input, &mut effects, None);
+    let outcome = served.await.outcome;
     let given: Given = instance.given();
-    let effects = shown_effects(&effects.0, cx.connection, &*cx.surroundings);
+    let effects = shown_effects(&effects, cx.connection, &*cx.surroundings);
     let effects = outcome.is_ok().then_some(effects);
     let fixture = Fixture::of(generation, cx, input, given, &outcome, effects);
     Fixture::read(&fixture.to_json().to_string()).expect("what was written can be read")
@@ -357,4 +358,104 @@ async fn a_plugin_that_fails_its_own_tests_does_not_load() {
         assert_eq!(error.step, Step::SelfTest);
         assert!(error.problem.contains(says), "{error}");
     }
+}
+
+async fn counter() -> Generation {
+    let settings = PluginSettings {
+        grants: vec![Grant::Kv],
+        ..PluginSettings::default()
+    };
+    generation("counter", settings).await
+}
+
+#[tokio::test]
+async fn keys_are_read_from_the_answers_and_their_writes_are_effects() {
+    let operations = json!([
+        {"op": "get", "key": "k"},
+        {"op": "get", "key": "gone"},
+        {"op": "set", "key": "k", "value": "7"},
+        {"op": "get", "key": "k"},
+        {"op": "set_for", "key": "later", "value": "x", "ms": 60_000},
+        {"op": "add", "key": "n", "delta": 2},
+        {"op": "delete", "key": "old"},
+    ]);
+    let fixture = json!({
+        "hook": "prepare", "message": {"prepare": operations},
+        "answers": [
+            {"name": "kv.get", "answer": {"bytes": "5", "version": 3}},
+            {"name": "kv.get", "answer": null},
+        ],
+        "expect": {"effects": [
+            {"kv_set": "k", "value": "7", "bucket": "main"},
+            {"kv_set": "later", "value": "x", "bucket": "main", "expires": true},
+            {"kv_add": "n", "delta": 2, "bucket": "main"},
+            {"kv_delete": "old", "bucket": "main"},
+        ]},
+    });
+    let fixture = Fixture::from_value(fixture).expect("a fixture");
+    let expect = fixture.expect.clone().expect("it expects something");
+    let ran = run(&counter().await, &fixture).await;
+    let differences = ran.differences(&expect);
+    assert!(differences.is_empty(), "{differences:?}");
+    let Ok(Output::Message(Some(text))) = ran.outcome else {
+        panic!("a message: {:?}", ran.outcome);
+    };
+    let message: Value = serde_json::from_str(&text).expect("JSON");
+    let results = &message["prepared"];
+    assert_eq!(
+        (&results[0], &results[1], &results[3]),
+        (&json!("5"), &json!(null), &json!("7")),
+        "{results}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_call_read_of_keys_is_recorded() {
+    let generation = counter().await;
+    let operations = json!([
+        {"op": "get", "key": "k"},
+        {"op": "increment", "key": "n", "delta": 1},
+        {"op": "keys"},
+    ]);
+    let message = json!({"prepare": operations}).to_string();
+    let fixture = recorded(&generation, &room(), &message).await;
+    let asked: Vec<_> = fixture.notes.answers.iter().map(|one| &*one.name).collect();
+    assert_eq!(asked, ["kv.get", "kv.get", "kv.used", "kv.keys"]);
+    assert!(!fixture.notes.cut);
+    let expect = fixture.expect.clone().expect("a recording expects");
+    let written = json!([{"kv_set": "n", "value": "1", "bucket": "main"}]);
+    assert_eq!(json!(expect.effects), written);
+    let differences = run(&generation, &fixture).await.differences(&expect);
+    assert!(differences.is_empty(), "{differences:?}");
+}
+
+#[tokio::test]
+async fn calls_that_are_not_meant_send_no_requests_and_say_so() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("a socket");
+    let address = listener.local_addr().expect("bound");
+    let settings = PluginSettings {
+        grants: vec![Grant::parse(&format!("http:{address}")).expect("a grant")],
+        ..PluginSettings::default()
+    };
+    let generation = generation("caller", settings).await;
+    let message = json!({"fetch": format!("http://{address}/")});
+    let fixture = json!({"hook": "prepare", "message": message, "expect": "unchanged"});
+    let [line] = &*differences(&generation, fixture).await else {
+        panic!("one difference");
+    };
+    assert!(line.contains("it sends HTTP requests"), "{line}");
+
+    let mut effects = none();
+    let twin = generation.twin();
+    let (cx, message) = (room(), message.to_string());
+    let call = twin.prepare(&cx, &message, &mut effects);
+    let error = call.await.expect_err("no answer");
+    assert!(
+        error.to_string().contains("it sends HTTP requests"),
+        "{error}"
+    );
+    assert!(effects.is_empty());
+    let reached = listener.accept().expect_err("nobody has called");
+    assert_eq!(reached.kind(), std::io::ErrorKind::WouldBlock);
 }

@@ -18,14 +18,14 @@ fn plugins() -> (TempDir, Arc<Plugins>) {
 async fn put(plugins: &Plugins, name: &str, bytes: Vec<u8>) -> Exchanged {
     let candidate = plugins.candidate_from_upload(name, bytes).await?;
     let changes = candidate.changes();
-    Ok((plugins.activate(candidate).await?, changes))
+    Ok((plugins.activate(candidate).await?.generation, changes))
 }
 
 /// The same with the plugin's file.
 async fn reload(plugins: &Plugins, name: &str) -> Exchanged {
     let candidate = plugins.candidate_from_file(name).await?;
     let changes = candidate.changes();
-    Ok((plugins.activate(candidate).await?, changes))
+    Ok((plugins.activate(candidate).await?.generation, changes))
 }
 
 type Exchanged = Result<(Arc<Generation>, Changes), RegistryError>;

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::support::{Room, context, generation, granted, none, try_load};
+use super::support::{Room, context, generation, limited, none, try_load};
 use crate::plugin::bindings::hookcast::plugin::types::Call;
 use crate::plugin::instance::Instance;
-use crate::plugin::{CallContext, Generation, Hook, Isolation, PluginSettings, Recorder};
+use crate::plugin::{CallContext, Generation, Hook, Isolation, Limits, PluginSettings, Recorder};
 
 /// Calls in a batch, and batches of each kind.
 const BATCH: u32 = 1_000;
@@ -62,10 +62,15 @@ async fn cost_of_a_call() {
         ("bench", Isolation::Warm),
         ("bench", Isolation::PerCall),
         ("misbehave", Isolation::Warm),
+        ("chat-py", Isolation::Warm),
     ] {
+        let limits = Limits {
+            component: 32 << 20,
+            ..Limits::default()
+        };
         let settings = PluginSettings {
             isolation,
-            ..granted()
+            ..limited(limits)
         };
         let mut generation = generation(guest, settings).await;
         // As on a server, which always records.

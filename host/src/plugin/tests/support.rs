@@ -9,17 +9,21 @@ use serde_json::{Map, Value};
 
 use crate::effects::Effects;
 use crate::id::ConnectionId;
+use crate::kv::{Key, Stored};
 use crate::plugin::load::load;
 use crate::plugin::source::Source;
 use crate::plugin::{
     CallContext, CompileCache, Compiler, Engine, EngineSettings, Generation, Grant, HostError,
-    Limits, LoadError, PluginSettings, Surroundings,
+    KeyPage, Limits, LoadError, PluginSettings, Surroundings,
 };
 use crate::row::{Cell, Row, RowWrite};
 
 /// One engine for all tests: each reserves a good part of the address space.
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
-    let settings = EngineSettings { instances: 200 };
+    let settings = EngineSettings {
+        instances: 200,
+        ..EngineSettings::default()
+    };
     Engine::new(settings, Compiler::in_this_process()).expect("an engine with 200 instances")
 });
 
@@ -110,7 +114,7 @@ pub fn parse(text: Option<String>) -> Value {
     serde_json::from_str(&text.expect("the hook returned something")).expect("JSON")
 }
 
-/// The fake endpoint. Its table has one column.
+/// The fake endpoint. Its table has one column, its key-value storage no keys.
 pub struct Room {
     pub connection: ConnectionId,
     pub args: Vec<(String, Vec<String>)>,
@@ -215,6 +219,18 @@ impl Surroundings for Room {
             }
             RowWrite::Delete { old } => serde_json::json!({"delete": {"body": old.0[0].to_json()}}),
         }
+    }
+
+    fn kv_get(&self, _: Arc<str>, _: Key) -> BoxFuture<'_, Result<Option<Stored>, HostError>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn kv_keys(&self, _: Arc<str>, page: KeyPage) -> BoxFuture<'_, Result<Vec<String>, HostError>> {
+        async move { Ok(page.added) }.boxed()
+    }
+
+    fn kv_used(&self, _: Arc<str>, _: Vec<Key>) -> BoxFuture<'_, Result<u64, HostError>> {
+        async { Ok(0) }.boxed()
     }
 }
 

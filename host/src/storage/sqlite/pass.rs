@@ -6,15 +6,13 @@ use std::sync::Arc;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Statement, params};
 
 use super::append::MESSAGE_ID_WINDOW;
+use super::keyvalue::{Keyspace, Refusal};
 use super::statements::{Statements, TableSql};
 use crate::log::appender::Verdict;
-use crate::log::submission::{Draft, MessageId};
+use crate::log::submission::{ATTEMPTS, Draft, MessageId};
 use crate::log::{EndpointLog, Lane, Part, Source, Submission};
 use crate::rejection::{Rejection, code};
 use crate::row::{Cell, Row, RowWrite};
-
-/// How often a message is judged before it is refused with `conflict`.
-const ATTEMPTS: u32 = 3;
 
 /// Why a pass over a group stopped.
 pub enum Stop {
@@ -29,6 +27,8 @@ enum Failure {
     Constraint(String),
     /// The log refused an entry: a mistake of the host.
     Log(String),
+    /// A plugin wants something of its key-value storage that can't be done.
+    Plugin(String),
     Conflict,
     Storage(rusqlite::Error),
 }
@@ -40,6 +40,16 @@ impl From<rusqlite::Error> for Failure {
                 Self::Constraint(error.to_string())
             }
             _ => Self::Storage(error),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Changed => Self::Conflict,
+            Refusal::Plugin(reason) => Self::Plugin(reason),
+            Refusal::Storage(error) => error.into(),
         }
     }
 }
@@ -119,12 +129,20 @@ impl<'a> Pass<'a> {
                 let message = "an error inside the server; its log has more";
                 Ok(Verdict::Refused(Rejection::new(code::INTERNAL, message)))
             }
+            Err(Failure::Plugin(reason)) => {
+                tracing::error!(endpoint = %one.own.log.name, reason, "a plugin's keys were not written");
+                let message = "the plugin failed; its operator finds the cause in the log";
+                Ok(Verdict::Refused(Rejection::new(
+                    code::PLUGIN_FAILED,
+                    message,
+                )))
+            }
             Err(Failure::Conflict) if one.source.attempts + 1 < ATTEMPTS => {
                 self.conflicted.insert(lane);
                 Ok(Verdict::Conflict)
             }
             Err(Failure::Conflict) => {
-                let message = "others changed the same row at the same time; try again";
+                let message = "others changed the same at the same time; try again";
                 Ok(Verdict::Refused(Rejection::new(code::CONFLICT, message)))
             }
         }
@@ -165,6 +183,15 @@ impl<'a> Pass<'a> {
 
     /// Writes what a message brings to one endpoint.
     fn part(&mut self, one: &Submission, part: &Part) -> Result<(), Failure> {
+        for (plugin, space) in part.keys.iter() {
+            let keyspace = Keyspace {
+                connection: self.connection,
+                log: part.log.id,
+                plugin,
+                time: self.time,
+            };
+            keyspace.write(space)?;
+        }
         let mut offset = self.head(&part.log);
         for draft in part.drafts() {
             if let (Some(change), Some(table)) = (&draft.change, &part.table) {

@@ -10,7 +10,8 @@ use crate::row::{Cell, Table};
 use super::sql::{declared_type, quoted};
 
 /// Forward migrations; entry N brings a database from version N to N + 1.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE hookcast_endpoints (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE
@@ -47,7 +48,43 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (endpoint, sender, id)
     ) WITHOUT ROWID;
     CREATE INDEX hookcast_message_ids_time ON hookcast_message_ids (time);
-"];
+",
+    "
+    CREATE TABLE hookcast_kv (
+        endpoint INTEGER NOT NULL,
+        plugin TEXT NOT NULL,
+        bucket TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value BLOB NOT NULL,
+        version INTEGER NOT NULL,
+        expires INTEGER,
+        PRIMARY KEY (endpoint, plugin, bucket, key)
+    ) WITHOUT ROWID;
+    CREATE INDEX hookcast_kv_expires ON hookcast_kv (expires) WHERE expires IS NOT NULL;
+    CREATE TABLE hookcast_kv_spaces (
+        endpoint INTEGER NOT NULL,
+        plugin TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        PRIMARY KEY (endpoint, plugin)
+    ) WITHOUT ROWID;
+    CREATE TRIGGER hookcast_kv_insert AFTER INSERT ON hookcast_kv BEGIN
+        UPDATE hookcast_kv_spaces SET bytes = bytes
+            + octet_length(new.bucket) + octet_length(new.key) + octet_length(new.value)
+        WHERE endpoint = new.endpoint AND plugin = new.plugin;
+    END;
+    CREATE TRIGGER hookcast_kv_update AFTER UPDATE OF value ON hookcast_kv BEGIN
+        UPDATE hookcast_kv_spaces SET bytes = bytes
+            + octet_length(new.value) - octet_length(old.value)
+        WHERE endpoint = new.endpoint AND plugin = new.plugin;
+    END;
+    CREATE TRIGGER hookcast_kv_delete AFTER DELETE ON hookcast_kv BEGIN
+        UPDATE hookcast_kv_spaces SET bytes = bytes
+            - octet_length(old.bucket) - octet_length(old.key) - octet_length(old.value)
+        WHERE endpoint = old.endpoint AND plugin = old.plugin;
+    END;
+",
+];
 
 /// Brings Hookcast's own tables up to date.
 ///

@@ -5,7 +5,9 @@ use std::process::abort;
 
 use hookcast_guest::bindings::imports::hookcast::plugin::types::Rejection;
 use hookcast_guest::messaging::{self, Sender};
-use hookcast_guest::{Call, Json, Level, groups, install_panic_hook, json, log, rows, serde_json};
+use hookcast_guest::{
+    Call, Json, Level, config, groups, install_panic_hook, json, log, rows, serde_json,
+};
 
 /// What a hook returns.
 type Verdict = Result<Option<String>, Rejection>;
@@ -26,6 +28,8 @@ pub fn run(key: &str, call: &Call, message: &str) -> Verdict {
         "memory" => take_all_memory(),
         "huge" => Ok(Some(huge(number(&message, "mib", 1)))),
         "recurse" => Ok(Some(descend(0).to_string())),
+        "overflow" => Ok(Some(overflow(0).to_string())),
+        "out_of_bounds" => Ok(Some(read_beyond_memory().to_string())),
         "log_flood" => flood(number(&message, "count", 100_000)),
         "reject" => rejected("misbehaved", "Rejected on purpose."),
         "not_json" => Ok(Some("{not json".to_owned())),
@@ -44,6 +48,13 @@ pub fn run(key: &str, call: &Call, message: &str) -> Verdict {
             rejected("misbehaved", "Rejected on purpose, after effects.")
         }
         _ => rejected("bad_request", "no such deed"),
+    }
+}
+
+/// Does what the config says while the guest is made.
+pub fn describe() {
+    if matches!(config::get("describe"), Ok(Some(deed)) if deed == "loop") {
+        forever();
     }
 }
 
@@ -102,6 +113,21 @@ fn descend(depth: u64) -> u64 {
     let deeper = descend(depth + 1);
     black_box(&frame);
     deeper
+}
+
+/// The same without a frame in linear memory, so that only the engine's stack fills.
+fn overflow(depth: u64) -> u64 {
+    if depth == u64::MAX {
+        return depth;
+    }
+    overflow(depth + 1).rotate_left(3) ^ depth
+}
+
+fn read_beyond_memory() -> u8 {
+    let beyond = usize::MAX as *const u8;
+    // SAFETY: there is none. The last byte of the address space is never memory of a
+    // guest, and the host has to end it.
+    unsafe { beyond.read_volatile() }
 }
 
 fn flood(count: usize) -> Verdict {

@@ -1,5 +1,6 @@
 //! Does what no plugin should, on demand: `prepare` and the handler of the message type
-//! `misbehave` when the message has a key `do`, `modify` when it has a key `do_modify`.
+//! `misbehave` when the message has a key `do`, `modify` when it has a key `do_modify`,
+//! `describe` when its config has a key `describe`.
 //! `deeds.rs` lists what they can be told to do.
 //!
 //! Written on the bindings, since the SDK has no way to return what is not JSON.
@@ -20,6 +21,7 @@ handlers::export!(Misbehave with_types_in handlers);
 
 impl describe::Guest for Misbehave {
     fn describe() -> Description {
+        deeds::describe();
         let misbehave = Handler {
             message_type: "misbehave".to_owned(),
             schema: None,
