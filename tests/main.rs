@@ -42,6 +42,7 @@ mod message_ids;
 mod messaging;
 mod plugin_check;
 mod plugin_command;
+mod plugin_fixtures;
 mod plugin_logs;
 mod plugin_watch;
 mod plugins_admin;

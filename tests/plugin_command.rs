@@ -15,6 +15,8 @@ fn built(language: &str) -> TempDir {
     );
     assert!(next.contains("hookcast serve"), "{next}");
     hookcast(folder.path(), &["plugin", "build", "hello"]);
+    let tested = hookcast(folder.path(), &["plugin", "test", "hello"]);
+    assert_eq!(tested, "ok   message.json\nok   rejected.json\n");
     folder
 }
 

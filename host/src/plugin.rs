@@ -55,7 +55,9 @@ pub use call::{Acceptance, Arg, CallContext, Cause, Input, Output, Refusal, User
 pub use compile::{CompileFailure, CompileOrder, Compiler, compile_exit, compile_here};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{HookError, Place};
-pub use fixture::{Expect, Fixture, FixtureError, Ran, Scene, Wanted, run, shown_effects};
+pub use fixture::{
+    Expect, Fixture, FixtureError, Measured, Ran, Scene, Wanted, measure, run, shown_effects,
+};
 pub use generation::{Generation, Handler};
 pub use grant::{Grant, NoGrant};
 pub use histogram::Latency;

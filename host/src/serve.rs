@@ -67,6 +67,7 @@ async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
     let engine = EngineSettings {
         instances: config.engine.instances,
         stack: config.engine.stack,
+        fuel: false,
     };
     let compiler = Compiler::in_a_child().context("can't find this server's own executable")?;
     let mut engine = Engine::new(engine, compiler)?;

@@ -1,12 +1,17 @@
 //! `hookcast plugin`: from an idea to a hook that runs; one file a subcommand.
 
+mod bench;
 mod build;
 mod check;
 mod embedded;
+mod files;
+mod fixtures;
 mod local;
 mod logs;
 mod new;
 mod project;
+mod replay;
+mod test;
 mod watch;
 
 use std::process::ExitCode;
@@ -28,6 +33,9 @@ enum Command {
     New(new::Args),
     Build(build::Args),
     Check(check::Args),
+    Test(test::Args),
+    Replay(replay::Args),
+    Bench(bench::Args),
     Watch(watch::Args),
     Logs(logs::Args),
 }
@@ -39,6 +47,9 @@ pub(super) fn run(args: Args) -> ExitCode {
         Command::Watch(args) => watch::run(&args),
         Command::Logs(args) => logs::run(&args),
         Command::Check(args) => with_runtime(check::run(&args)),
+        Command::Test(args) => with_runtime(test::run(&args)),
+        Command::Replay(args) => with_runtime(replay::run(&args)),
+        Command::Bench(args) => with_runtime(bench::run(&args)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -36,6 +36,8 @@ pub struct EngineSettings {
     /// Bytes of stack that a guest may use. One size for all plugins: wasmtime checks
     /// against the engine's, whatever store a guest runs in.
     pub stack: usize,
+    /// Guests' instructions are counted, which makes them slower: for measuring only.
+    pub fuel: bool,
 }
 
 impl Default for EngineSettings {
@@ -43,6 +45,7 @@ impl Default for EngineSettings {
         Self {
             instances: 1_000,
             stack: 512 << 10,
+            fuel: false,
         }
     }
 }
@@ -187,6 +190,7 @@ fn config(settings: &EngineSettings) -> Config {
     let mut config = codegen::config();
     config
         .allocation_strategy(pool)
+        .consume_fuel(settings.fuel)
         .max_wasm_stack(settings.stack)
         .async_stack_size(settings.stack + HOST_STACK);
     config

@@ -12,6 +12,7 @@ use crate::id::ConnectionId;
 mod effects;
 mod expect;
 mod fields;
+mod measure;
 mod read;
 mod record;
 mod run;
@@ -20,6 +21,7 @@ mod write;
 
 pub use effects::{shown_effects, shown_keys, shown_list};
 pub use expect::{Expect, Wanted};
+pub use measure::{Measured, measure};
 pub use read::FixtureError;
 pub use record::Given;
 pub use run::{Ran, run};

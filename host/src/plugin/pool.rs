@@ -256,6 +256,11 @@ impl Pool {
         store.epoch_deadline_callback(tick);
         store.set_epoch_deadline(1);
         store.set_hostcall_fuel(limits.transfer);
+        if self.engine.settings().fuel {
+            // More than any deadline lets a guest use; it is there to be counted.
+            let given = store.set_fuel(u64::MAX);
+            given.map_err(|error| self.unavailable(hook, error.to_string()))?;
+        }
 
         let made = within(&clock, limits.init, limits.wall, async {
             let instance = self.pre.instantiate_async(&mut store).await?;

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use super::files::last_change;
 use super::project::{Project, Source};
 use crate::cli::{DEFAULT_CONFIG, plugin_name, print_line};
 
@@ -100,6 +101,13 @@ fn python(module: &Path) -> Result<PathBuf> {
     let sdk = folder.join("sdk");
     let python = environment(folder, &sdk)?;
     let component = folder.join(".venv/component.wasm");
+    let made = fs::metadata(&component).and_then(|made| made.modified());
+    // As cargo does: what is up to date takes no time.
+    if let (Ok(made), Ok(changed)) = (made, last_change(folder))
+        && made > changed
+    {
+        return Ok(component);
+    }
     let mut build = Command::new(python);
     build
         .args(["-m", "hookcast.build"])

@@ -18,7 +18,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args) -> Result<()> {
     let local = Local::of(&args.which)?;
-    let engine = local.engine()?;
+    let engine = local.engine(false)?;
     match local.load(&engine).await {
         Ok(generation) => {
             print_line(described(&local, &generation));

@@ -66,11 +66,12 @@ impl Local {
         })
     }
 
-    /// An engine for this plugin.
-    pub fn engine(&self) -> Result<Engine> {
+    /// An engine for this plugin. With `counting` it counts instructions, and is slower.
+    pub fn engine(&self, counting: bool) -> Result<Engine> {
         let settings = EngineSettings {
             instances: INSTANCES,
             stack: self.stack,
+            fuel: counting,
         };
         Ok(Engine::new(settings, Compiler::in_this_process())?)
     }

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use super::embedded::{self, unpack, write};
+use super::fixtures;
 use super::project::{Project, module_name};
 use crate::cli::{DEFAULT_CONFIG, plugin_name, print_line};
 
@@ -42,6 +43,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Language::Python => python(&project.plugins.join(name), name)?,
     };
     print_line(format_args!("{}: change this", main.display()));
+    fixtures(name)?;
     let built = !matches!(args.lang, Language::Js);
     let configured = config(args, &project, built)?;
     print_line("\nNext:");
@@ -92,6 +94,22 @@ fn python(folder: &Path, name: &str) -> Result<PathBuf> {
     let module = folder.join(format!("{}.py", module_name(name)));
     write(&module, filled(include_str!("template/hello.py"), name))?;
     Ok(module)
+}
+
+/// Examples of what `hookcast plugin test` runs.
+fn fixtures(name: &str) -> Result<()> {
+    let folder = fixtures::folder(name);
+    let message = include_str!("template/message.json");
+    write(&folder.join("message.json"), message)?;
+    write(
+        &folder.join("rejected.json"),
+        include_str!("template/rejected.json"),
+    )?;
+    print_line(format_args!(
+        "{}/: `hookcast plugin test {name}` runs them",
+        folder.display()
+    ));
+    Ok(())
 }
 
 /// Writes a config unless there is one. Tells whether it did.

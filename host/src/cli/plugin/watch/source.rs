@@ -1,20 +1,18 @@
 //! Changes of a plugin's source.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use crate::cli::plugin::files::is_source;
 use crate::cli::plugin::project::Source;
 
 /// A burst of events is over after this much silence: editors write a file in several
 /// steps.
 const QUIET: Duration = Duration::from_millis(40);
-
-/// Folders of what compilers make.
-const MADE: [&str; 2] = ["target", "__pycache__"];
 
 /// The changes of one source from now on.
 pub struct Changes {
@@ -82,44 +80,4 @@ fn is_change(kind: EventKind) -> bool {
 fn is_close_after_writing(access: notify::event::AccessKind) -> bool {
     use notify::event::{AccessKind, AccessMode};
     access == AccessKind::Close(AccessMode::Write)
-}
-
-/// Whether a file is an author's: none that compilers or editors make.
-fn is_source(root: &Path, file: &Path) -> bool {
-    let inside = file
-        .strip_prefix(root)
-        .map_or_else(|_| PathBuf::new(), Path::to_owned);
-    let mut names = inside
-        .components()
-        .map(|name| name.as_os_str().to_string_lossy());
-    !inside.as_os_str().is_empty()
-        && inside.file_name() != Some("Cargo.lock".as_ref())
-        && names.all(|name| {
-            !name.starts_with('.') && !name.ends_with('~') && !MADE.contains(&name.as_ref())
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_compilers_and_editors_make_is_no_source() {
-        let root = Path::new("/w/plugins/chat");
-        for (file, expected) in [
-            ("src/lib.rs", true),
-            ("chat.py", true),
-            ("wit/hooks.wit", true),
-            ("target/release/chat.d", false),
-            (".venv/lib/x.py", false),
-            ("sdk/hookcast/__pycache__/x.pyc", false),
-            ("src/.lib.rs.swp", false),
-            ("src/lib.rs~", false),
-            ("Cargo.lock", false),
-            ("", false),
-        ] {
-            assert_eq!(is_source(root, &root.join(file)), expected, "{file}");
-        }
-        assert!(!is_source(root, Path::new("/w/plugins/chat.wasm")));
-    }
 }
