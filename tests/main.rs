@@ -47,6 +47,7 @@ mod plugin_logs;
 mod plugin_watch;
 mod plugins_admin;
 mod plugins_folder;
+mod plugins_page;
 mod plugins_refused;
 mod plugins_watch;
 mod probation;

@@ -114,11 +114,10 @@ impl Setup {
         for (name, source) in &self.scripts {
             std::fs::write(plugins.join(name), source).expect("a script");
         }
-        let [_, a, b, c] = std::process::id().to_be_bytes();
-        let port = NEXT_PORT.fetch_add(2, Ordering::Relaxed);
+        let (address, admin) = addresses();
         let server = TestServer {
-            address: format!("127.{a}.{b}.{c}:{port}"),
-            admin: format!("127.{a}.{b}.{c}:{}", port + 1),
+            address,
+            admin,
             folder,
             process: None,
             logging: None,
@@ -128,6 +127,14 @@ impl Setup {
         server.write_config(&server.setup.endpoints);
         server
     }
+}
+
+/// Two addresses that nobody else uses.
+pub fn addresses() -> (String, String) {
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    let port = NEXT_PORT.fetch_add(2, Ordering::Relaxed);
+    let address = |port: u16| format!("127.{a}.{b}.{c}:{port}");
+    (address(port), address(port + 1))
 }
 
 pub struct TestServer {
