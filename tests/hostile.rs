@@ -5,6 +5,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Setup, TestClient, TestServer, database};
 
+mod abi;
+mod deeds;
+mod every_hook;
+mod floods;
+mod host_calls;
+mod stage;
+
 const CONFIG: &str = r#"
     [plugins.misbehave]
     grants = ["rows:write"]

@@ -12,10 +12,12 @@ const CONFIG: &str = r#"
     [endpoints.chat]
     path = "/chat"
     columns.body = "TEXT"
+    queue.size = 0
     plugins = ["versioned"]
     [endpoints.plain]
     path = "/plain"
     columns.body = "TEXT"
+    queue.size = 0
 "#;
 
 async fn server() -> TestServer {
@@ -124,7 +126,8 @@ async fn nobody_gets_past_a_door_that_nobody_keeps() {
         (status, problem["code"].as_str()),
         (503, Some("unavailable"))
     );
-    inside.is_alive().await;
+    let code = inside.refused_with(json!({"body": "inside"})).await;
+    assert_eq!(code, "unavailable");
     post(&server, "versioned/resume").await;
     server.connect("/chat").await.is_alive().await;
 }

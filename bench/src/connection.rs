@@ -61,7 +61,8 @@ impl Connection {
         let length = match (&*self.stream).read(&mut buffer[kept..]) {
             Ok(0) => bail!("the server closed the socket"),
             Ok(length) => length,
-            Err(error) if is_busy(&error) => return Ok(false),
+            // What came with the handshake may be whole already.
+            Err(error) if is_busy(&error) => 0,
             Err(error) => return Err(error).context("read from the server"),
         };
         let mut rest = &buffer[..kept + length];
@@ -85,7 +86,7 @@ impl Connection {
         }
         self.cut.clear();
         self.cut.extend_from_slice(rest);
-        Ok(true)
+        Ok(length > 0)
     }
 }
 

@@ -20,6 +20,7 @@ mod run;
 mod serve_axum;
 mod serve_floor;
 mod server;
+mod soak;
 mod sync_time;
 mod websocket;
 
@@ -37,6 +38,8 @@ struct Cli {
 enum Command {
     /// Measure Hookcast, the axum reference and the floor, interleaved, and print medians
     Run(run::Args),
+    /// Attack for minutes by all plugins that misbehave, and check that the neighbours don't suffer
+    Soak(soak::Args),
     /// Compare ways of writing one group of messages to SQLite: sqlx set-based, rusqlite per row
     Append(append::Args),
     /// The reference server: axum and a broadcast channel, no storage, no plugin
@@ -48,6 +51,7 @@ enum Command {
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Append(args) => append::run(&args),
         Command::ServeAxum(args) => serve_axum::run(&args),
         Command::ServeFloor(args) => serve_floor::run(&args),

@@ -32,7 +32,7 @@ pub enum Measure {
 }
 
 /// An error for a run that was to pass but didn't, with what went wrong.
-fn ensure_faultless(outcome: &Outcome) -> Result<()> {
+pub fn ensure_faultless(outcome: &Outcome) -> Result<()> {
     if outcome.is_faultless() {
         return Ok(());
     }

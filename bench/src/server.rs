@@ -74,6 +74,19 @@ impl Setup {
             .context("start hookcast with two endpoints")
     }
 
+    /// Starts Hookcast with [`CALM`] and, on the same database, an endpoint for each of these
+    /// plugins, named after it. `config` has the plugins' settings.
+    pub fn start_attacked(&self, plugins: &[(String, PathBuf)], config: &str) -> Result<Server> {
+        let mut all = vec![("bench", self.plugin()?)];
+        let mut config = config.to_owned() + &endpoint(CALM, "bench");
+        for (name, file) in plugins {
+            all.push((name, file));
+            config += &endpoint(&format!("/{name}"), name);
+        }
+        self.start_hookcast(&all, &config)
+            .context("start hookcast with plugins that attack")
+    }
+
     fn try_start(&self, kind: Kind) -> Result<Server> {
         match kind {
             Kind::Axum => {
@@ -159,14 +172,15 @@ dir = "{dir}/plugins"
     Ok(config)
 }
 
-/// An endpoint with one plugin; its name and its table's are its path's.
+/// An endpoint with one plugin; its name is its path's, and so is its table's as far as it can be.
 fn endpoint(path: &str, plugin: &str) -> String {
     let name = path.trim_start_matches('/');
+    let table = name.replace('-', "_");
     format!(
         r#"[endpoints.{name}]
 path = "{path}"
 dialect = "gramex"
-table = "{name}"
+table = "{table}"
 columns.body = "TEXT"
 columns.topic = "TEXT"
 plugins = ["{plugin}"]

@@ -32,6 +32,7 @@ use crate::storage::sqlite::append::SqliteAppender;
 use crate::storage::sqlite::open::{self, Database};
 use crate::storage::sqlite::read::SqliteReader;
 use crate::storage::sqlite::schema;
+use crate::waiting::Waiting;
 
 pub struct App {
     config: ArcSwap<Config>,
@@ -209,6 +210,7 @@ impl App {
             admission,
             floor: Floor::default(),
             chain: ArcSwap::from_pointee(chain),
+            waiting: Waiting::default(),
             settings: ArcSwap::from_pointee(settings.clone()),
             first_head: opened.head,
             connections: RwLock::default(),

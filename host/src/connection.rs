@@ -12,6 +12,7 @@ pub mod handshake;
 pub mod heartbeat;
 pub mod inbox;
 pub mod message;
+pub mod queue;
 pub mod session;
 pub mod start;
 mod surroundings;
@@ -93,6 +94,8 @@ pub struct Connection {
     pub class: RwLock<Arc<ClassKey>>,
     pub outbox: Arc<Outbox>,
     pub lane: Arc<Lane>,
+    /// Held while one of its messages is judged.
+    pub judging: tokio::sync::Mutex<()>,
 }
 
 impl Connection {

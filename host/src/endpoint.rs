@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::{EndpointConfig, History};
 use crate::connection::Connection;
+use crate::connection::queue::Frame;
 use crate::deliver::subscribe::visible;
 use crate::deliver::{Encoder, Groups};
 use crate::dialect::Dialect;
@@ -25,6 +26,7 @@ use crate::log::{Event, LogReader, Submission};
 use crate::rejection::{Rejection, code};
 use crate::row::Table;
 use crate::storage::sqlite::read::HistoryLimits;
+use crate::waiting::Waiting;
 
 pub use chain::Chain;
 
@@ -50,6 +52,8 @@ pub struct Endpoint {
     /// What a config reload or a plugin reload exchanges. Each message takes one
     /// snapshot.
     pub chain: ArcSwap<Chain>,
+    /// Messages that wait for a plugin that is away.
+    pub waiting: Waiting<Frame>,
     pub settings: ArcSwap<EndpointConfig>,
     /// The log's head when the server started; what history of an emptied log says.
     pub first_head: u64,
@@ -72,8 +76,8 @@ impl Endpoint {
         self.chain.load_full()
     }
 
-    /// The plugins that a message is judged by. This is where a message finds out that
-    /// one of them is out of service.
+    /// The plugins for what can't wait: what comes back to be judged anew, and what plugins
+    /// publish. (Messages of clients do: see `connection/queue.rs`.)
     ///
     /// # Errors
     /// A plugin is in quarantine: the endpoint takes no messages.

@@ -38,13 +38,13 @@ struct Judging<'a> {
     effects: Effects,
 }
 
-/// Judges one message. `epoch` is its lane's, from before the judging.
+/// Judges one message by these plugins. `epoch` is its lane's, from before the judging.
 pub async fn judge(
     connection: &Arc<Connection>,
+    mut chain: Arc<Chain>,
     source: Source,
     epoch: u32,
 ) -> Result<Submission, Rejection> {
-    let mut chain = connection.endpoint.chain_in_service()?;
     let (own, published) = loop {
         match judge_by(&chain, connection, &source).await {
             Ok(parts) => break parts,
@@ -83,6 +83,7 @@ async fn judge_by(
         chain,
         call: CallContext {
             message_id,
+            queued: source.queued,
             ..connection.client.call(method, source.received_at)
         },
         effects: Effects::default(),

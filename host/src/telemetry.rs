@@ -86,6 +86,14 @@ fn describe() {
         "Events the furthest subscriber is behind, by endpoint"
     );
     describe_gauge!(
+        "hookcast_waiting_messages",
+        "Messages that wait for a plugin that is away, by endpoint"
+    );
+    describe_counter!(
+        "hookcast_waiting_dropped_total",
+        "Messages that found no room among them, by endpoint"
+    );
+    describe_gauge!(
         "hookcast_lagging_connections",
         "Subscribers reading the log, by endpoint"
     );

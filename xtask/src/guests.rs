@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::plugins::Built;
-use crate::{javascript, plugins, process, python, wasm, workspace};
+use crate::{javascript, plugins, process, python, raw, wasm, workspace};
 
 /// Guests whose file is not named after the crate, as cargo names it.
 const RENAMED: [(&str, &str); 1] = [("chat_next.wasm", "chat-next.wasm")];
@@ -40,7 +40,8 @@ pub fn build() -> Result<()> {
     fs::create_dir_all(folder())?;
     collect(&wasm::files(&plugins::artefacts())?)?;
     let modules = workspace::guests_target().join(wasm::CORE).join("release");
-    collect(&[modules.join("core_module.wasm")])
+    collect(&[modules.join("core_module.wasm")])?;
+    raw::build(&folder())
 }
 
 /// What there is without the target: the sample plugins.

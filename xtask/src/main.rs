@@ -11,7 +11,9 @@ mod javascript;
 mod plugins;
 mod process;
 mod python;
+mod raw;
 mod released;
+mod soak;
 mod summary;
 mod test;
 mod wasm;
@@ -52,6 +54,8 @@ enum Command {
     Browser,
     /// Measure the server next to its references; arguments go to `hookcast-bench run`
     Bench(bench::Args),
+    /// Attack the server for minutes by all plugins that misbehave, and watch the neighbours
+    Soak(soak::Args),
     /// Keep the plugins' current versions in tests/released/
     Released,
     #[command(hide = true)]
@@ -78,6 +82,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Guests => guests::run()?,
         Command::Browser => return Ok(browser::run()),
         Command::Bench(args) => bench::run(&args)?,
+        Command::Soak(args) => soak::run(&args)?,
         Command::Released => released::run()?,
         Command::Announce(announcement) => announcement.run()?,
     }

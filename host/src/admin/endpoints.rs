@@ -34,7 +34,15 @@ fn shown(endpoint: &Endpoint) -> Value {
         "position": endpoint.log.position(endpoint.log.ring.head()).to_string(),
         "lagging_connections": lagging,
         "lag_events": furthest,
+        "waiting": endpoint.waiting.len(),
+        "waiting_since": waiting_since(endpoint),
     })
+}
+
+/// When the message was received that waits for longest, in microseconds since 1970-01-01
+/// UTC; none when none waits.
+fn waiting_since(endpoint: &Endpoint) -> Option<u64> {
+    endpoint.waiting.oldest(|frame| frame.received_at)
 }
 
 /// Connections that read the log, and how many events the furthest is behind.
@@ -56,6 +64,8 @@ pub fn measure_lag(app: &App) {
         let name = endpoint.name.clone();
         metrics::gauge!("hookcast_lagging_connections", "endpoint" => name.clone())
             .set(lagging as f64);
-        metrics::gauge!("hookcast_lag_events", "endpoint" => name).set(furthest as f64);
+        metrics::gauge!("hookcast_lag_events", "endpoint" => name.clone()).set(furthest as f64);
+        metrics::gauge!("hookcast_waiting_messages", "endpoint" => name)
+            .set(endpoint.waiting.len() as f64);
     }
 }

@@ -220,6 +220,7 @@ fn establish(client: Client, groups: &[String], stream: TcpStream) -> Arc<Connec
         class: RwLock::new(Arc::new(ClassKey::default())),
         outbox: Arc::new(Outbox::new(stream, settings.buffer)),
         lane: Arc::new(Lane::new(settings.in_flight)),
+        judging: tokio::sync::Mutex::default(),
     });
     endpoint.groups.enter(connection.id, groups);
     endpoint

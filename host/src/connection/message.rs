@@ -10,19 +10,34 @@ use sha2::{Digest as _, Sha256};
 
 use crate::clock::now_micros;
 use crate::dialect::Notice;
+use crate::endpoint::Chain;
 use crate::judge;
 use crate::log::Source;
 use crate::log::submission::MessageId;
 use crate::rejection::{Rejection, code};
 
 use super::Connection;
+use super::queue::{self, Frame};
 
 /// A text frame.
 pub async fn text(connection: Arc<Connection>, text: String) {
+    let frame = Frame {
+        connection,
+        text,
+        received_at: now_micros() as u64,
+    };
+    if let Some((frame, chain)) = queue::admit(frame) {
+        take(frame, chain, false).await;
+    }
+}
+
+/// Takes a frame through judging. `queued` says whether it has waited for its plugins.
+pub async fn take(frame: Frame, chain: Arc<Chain>, queued: bool) {
+    let connection = frame.connection;
     let endpoint = &connection.endpoint;
-    let received_at = now_micros() as u64;
-    let chain = endpoint.chain();
-    let decoded = match endpoint.dialect.decode(&text, chain.handler_types()) {
+    // Its session and the queue must not judge for one connection at the same time.
+    let _turn = connection.judging.lock().await;
+    let decoded = match endpoint.dialect.decode(&frame.text, chain.handler_types()) {
         Ok(decoded) => decoded,
         Err(undecodable) => {
             connection.refuse(undecodable.msg_id.as_deref(), &undecodable.rejection);
@@ -42,12 +57,13 @@ pub async fn text(connection: Arc<Connection>, text: String) {
         message_id,
         connection: connection.id,
         user: connection.user_id().cloned(),
-        received_at,
+        received_at: frame.received_at,
+        queued,
         attempts: 0,
     };
     let epoch = turn(&connection).await;
     let _floor = judge::outside::floor(&connection, source.attempts).await;
-    submit(&connection, source, epoch).await;
+    submit(&connection, Ok(chain), source, epoch).await;
 }
 
 /// Waits until the connection may send one more on its way; gives the epoch for it. The
@@ -58,13 +74,19 @@ async fn turn(connection: &Arc<Connection>) -> u32 {
         if connection.lane.ready().await {
             return epoch;
         }
-        judge_again(connection.clone()).await;
+        judge_returned(connection).await;
     }
 }
 
-/// Judges what has come back from the sequencer, one at a time: the next is judged only
-/// when the one before is committed, so that a connection can't be in its own way.
+/// Judges what has come back from the sequencer.
 pub async fn judge_again(connection: Arc<Connection>) {
+    let _turn = connection.judging.lock().await;
+    judge_returned(&connection).await;
+}
+
+/// One at a time: the next is judged only when the one before is committed, so that a
+/// connection can't be in its own way.
+async fn judge_returned(connection: &Arc<Connection>) {
     loop {
         let returned = connection.lane.drain().await;
         if returned.is_empty() {
@@ -72,9 +94,10 @@ pub async fn judge_again(connection: Arc<Connection>) {
         }
         let mut returned = returned.into_iter();
         while let Some(source) = returned.next() {
-            let _floor = judge::outside::floor(&connection, source.attempts).await;
+            let _floor = judge::outside::floor(connection, source.attempts).await;
+            let chain = connection.endpoint.chain_in_service();
             // Nothing is on its way, so the epoch can't change before this departs.
-            submit(&connection, source, connection.lane.epoch()).await;
+            submit(connection, chain, source, connection.lane.epoch()).await;
             let again = connection.lane.drain().await;
             if !again.is_empty() {
                 // Others were faster once more: this one again, then the rest.
@@ -109,10 +132,19 @@ pub fn unsupported(connection: &Connection, size: Option<usize>) {
     connection.refuse(None, &rejection);
 }
 
-async fn submit(connection: &Arc<Connection>, source: Source, epoch: u32) {
+async fn submit(
+    connection: &Arc<Connection>,
+    chain: Result<Arc<Chain>, Rejection>,
+    source: Source,
+    epoch: u32,
+) {
     let message_id = source.message_id.clone();
     let _judging = connection.endpoint.sequencer.announce();
-    match judge::judge(connection, source, epoch).await {
+    let judged = match chain {
+        Ok(chain) => judge::judge(connection, chain, source, epoch).await,
+        Err(rejection) => Err(rejection),
+    };
+    match judged {
         Ok(submission) => connection.endpoint.submit(submission).await,
         Err(rejection) => refuse(connection, message_id, &rejection).await,
     }

@@ -104,6 +104,7 @@ async fn send(connection: &Connection, own: Part, published: Vec<Part>) -> Arc<L
         connection: connection.id,
         user: connection.user_id().cloned(),
         received_at: now_micros() as u64,
+        queued: false,
         attempts: 0,
     };
     let submission = Submission {

@@ -115,6 +115,7 @@ mod tests {
 
     fn source() -> Source {
         Source {
+            queued: false,
             command: Command::Handle {
                 message_type: String::new(),
                 message: serde_json::Map::new(),

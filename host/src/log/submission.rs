@@ -24,6 +24,8 @@ pub struct Source {
     pub user: Option<Arc<str>>,
     /// Microseconds since 1970-01-01 UTC.
     pub received_at: u64,
+    /// It has waited for a plugin that was away.
+    pub queued: bool,
     /// How often it has come back because its basis had changed.
     pub attempts: u32,
 }

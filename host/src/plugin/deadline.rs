@@ -154,8 +154,9 @@ pub async fn within<F: Future>(
         }
         let polled = guest.as_mut().poll(cx);
         clock.pause();
+        // Over, or waiting in a host function: a guest that sleeps needs no turn.
+        clock.turn.end();
         if let Poll::Ready(output) = polled {
-            clock.turn.end();
             return Poll::Ready(Ok(output));
         }
         let cap = cap
@@ -163,4 +164,31 @@ pub async fn within<F: Future>(
         cap.as_mut().poll(cx).map(|()| Err(WallReached))
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_guest_that_waits_leaves_its_turn_to_others() {
+        let turns = Turns::of(1);
+        let clock = RunClock::new(Arc::default(), turns.clone());
+        let other = Turn::new(turns);
+        let clock = Arc::new(clock);
+        let sleeps = async {
+            clock.turn.next().await;
+            std::future::pending::<()>().await;
+        };
+        let (deadline, wall) = (Duration::from_secs(1), Duration::from_secs(5));
+        tokio::select! {
+            biased;
+            _ = within(&clock, deadline, wall, sleeps) => panic!("it kept its turn to its end"),
+            () = async {
+                // Behind the one that sleeps.
+                tokio::task::yield_now().await;
+                other.next().await;
+            } => {}
+        }
+    }
 }

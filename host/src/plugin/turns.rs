@@ -18,7 +18,11 @@ impl Turns {
     /// One less than the processors, at least one.
     pub fn new() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Semaphore::new((processors - 1).max(1))))
+        Self::of((processors - 1).max(1))
+    }
+
+    pub(super) fn of(count: usize) -> Self {
+        Self(Arc::new(Semaphore::new(count)))
     }
 }
 
@@ -46,7 +50,7 @@ impl Turn {
         *self.held.lock() = Arc::clone(&self.turns.0).acquire_owned().await.ok();
     }
 
-    /// The call is over.
+    /// The call is over, or waits.
     pub fn end(&self) {
         drop(self.held.lock().take());
     }
@@ -58,7 +62,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_is_given_back_at_each_tick_and_at_the_end() {
-        let turns = Turns(Arc::new(Semaphore::new(1)));
+        let turns = Turns::of(1);
         let (one, other) = (Turn::new(turns.clone()), Turn::new(turns.clone()));
         one.next().await;
         assert_eq!(turns.0.available_permits(), 0);

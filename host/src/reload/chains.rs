@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::ReloadError;
 use crate::app::App;
+use crate::connection::queue;
 use crate::endpoint::{Chain, Endpoint};
 use crate::plugin::Serving;
 
@@ -51,7 +52,7 @@ pub fn chains_with(
 /// Puts chains in force.
 pub fn store(chains: Vec<(Arc<Endpoint>, Chain)>) {
     for (endpoint, chain) in chains {
-        endpoint.chain.store(Arc::new(chain));
+        queue::exchange(&endpoint, chain);
     }
 }
 

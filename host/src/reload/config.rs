@@ -8,6 +8,7 @@ use super::{Outcome, ReloadError, probation};
 use crate::app::App;
 use crate::close_code;
 use crate::config::Config;
+use crate::connection::queue;
 use crate::endpoint::Endpoint;
 use crate::plugin::{Candidate, LoadError};
 use crate::plugin_config;
@@ -59,7 +60,7 @@ pub async fn config(app: &Arc<App>) -> Result<Outcome, ReloadError> {
         probation::begin(app, &generation, new.plugins.of(&name).probation);
     }
     for (endpoint, settings, chain) in chains {
-        endpoint.chain.store(Arc::new(chain));
+        queue::exchange(&endpoint, chain);
         endpoint.settings.store(Arc::new(settings));
     }
     let endpoints = serving(&new_routes);

@@ -27,7 +27,7 @@ pub(super) async fn begin(app: &App, name: &str, reason: &str) -> Result<(), Rel
     app.plugins.note_quarantine(name, Some(reason)).await;
     tracing::error!(
         plugin = name,
-        "in quarantine: {reason}. Its endpoints take no messages until it is resumed, \
+        "in quarantine: {reason}. Messages to its endpoints wait until it is resumed, \
          reloaded, rolled back or replaced"
     );
     Ok(())

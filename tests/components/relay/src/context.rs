@@ -7,6 +7,12 @@ use hookcast_guest::{HostError, Json, config, context, json};
 use crate::message;
 
 message! {
+    /// Whether the message has waited.
+    Queued = "queued" {},
+    |_message, call| Ok::<_, HostError>(call.queued)
+}
+
+message! {
     /// The query string in force.
     Args = "args" {},
     |_message, _call| {

@@ -16,7 +16,7 @@ struct Relay;
 export!(
     Relay: connect, open, close,
     handlers(
-        context::Args, context::Path, context::Headers, context::User, context::Session,
+        context::Args, context::Queued, context::Path, context::Headers, context::User, context::Session,
         context::Groups, context::Metadata, context::Config,
         groups::Join, groups::Leave, groups::Move, groups::Members, groups::Count,
         messaging::Reply, messaging::ToConnection, messaging::ToUser, messaging::ToGroup,

@@ -1,0 +1,3 @@
+;; The attack is elsewhere.
+(func $attack (result i32)
+  call $calls)

@@ -1,0 +1,11 @@
+;; Attacks when the query string has two keys or more.
+(data (i32.const 320) "\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00")
+(func $open (export "hookcast:plugin/open@VERSION#open")
+  (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32)
+  (param $args i32) (param $count i32)
+  (result i32)
+  (global.set $top (i32.const 8192))
+  (if (result i32) (i32.gt_u (local.get $count) (i32.const 1))
+    (then (call $attack_open))
+    ;; ok(none)
+    (else (i32.const 320))))

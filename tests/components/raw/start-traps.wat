@@ -1,0 +1,4 @@
+;; Traps before anything is called.
+(start $start)
+(func $start
+  unreachable)

@@ -1,0 +1,2 @@
+;; Begins with a table that is too large.
+(table $bomb 900000 funcref)
