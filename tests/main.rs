@@ -15,6 +15,7 @@ mod support;
 
 mod admin_listener;
 mod chat_in_each_language;
+mod compare;
 mod compiling;
 mod config_reload;
 mod conflicts;
@@ -49,6 +50,7 @@ mod probation;
 mod publish;
 mod python_plugin;
 mod quarantine;
+mod recording;
 mod reload_under_load;
 mod resume;
 mod retention;

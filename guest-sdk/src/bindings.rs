@@ -67,3 +67,4 @@ hook!(prepare, "prepare-hook");
 hook!(modify, "modify-hook");
 hook!(handlers, "handlers-hook");
 hook!(close, "close-hook");
+hook!(self_test, "self-test-exports");

@@ -6,6 +6,9 @@
 /// export!(Chat: connect, open, defaults, prepare, modify, handlers(Ping, Join), close);
 /// ```
 ///
+/// `self_test` in the list is no hook: it exports the fixtures of
+/// [`SelfTest`](crate::SelfTest).
+///
 /// The component exports these hooks and `describe`, which is made from the list: the
 /// version is that of the crate that calls the macro. Outside WebAssembly nothing is
 /// exported, but everything is checked, so that `cargo test` works.
@@ -39,6 +42,7 @@ macro_rules! __export_hook {
     ($plugin:ident prepare) => { $crate::__export_interface!($plugin prepare); };
     ($plugin:ident modify) => { $crate::__export_interface!($plugin modify); };
     ($plugin:ident close) => { $crate::__export_interface!($plugin close); };
+    ($plugin:ident self_test) => { $crate::__export_interface!($plugin self_test); };
     ($plugin:ident handlers ($($handler:ty),+)) => {
         impl $crate::__private::Handlers for $plugin {
             fn dispatch(
@@ -60,7 +64,7 @@ macro_rules! __export_hook {
     ($plugin:ident $($other:tt)+) => {
         compile_error!(concat!(
             "`", stringify!($($other)+), "` is no hook; the hooks are connect, open, defaults, ",
-            "prepare, modify, handlers(...) and close"
+            "prepare, modify, handlers(...) and close; self_test may be listed, too"
         ));
     };
 }

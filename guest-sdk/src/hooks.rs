@@ -8,6 +8,7 @@ pub(crate) mod handlers;
 pub(crate) mod modify;
 pub(crate) mod open;
 pub(crate) mod prepare;
+pub(crate) mod self_test;
 
 use std::marker::PhantomData;
 

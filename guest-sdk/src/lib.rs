@@ -69,6 +69,7 @@ pub use hooks::handlers::Handler;
 pub use hooks::modify::{Modify, Stored};
 pub use hooks::open::Open;
 pub use hooks::prepare::Prepare;
+pub use hooks::self_test::{Fixture, SelfTest};
 pub use host_error::HostError;
 pub use log::{Level, log};
 pub use panic::install_panic_hook;

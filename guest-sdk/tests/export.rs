@@ -1,10 +1,10 @@
 //! What `export!` makes of a plugin, as far as it can be seen without WebAssembly.
 
 use hookcast_guest::bindings::imports::hookcast::plugin::types;
-use hookcast_guest::bindings::{describe, handlers, modify, prepare};
+use hookcast_guest::bindings::{describe, handlers, modify, prepare, self_test};
 use hookcast_guest::{
-    __private::Exports, Call, Handler, Json, Modify, Prepare, Result, Stored, export, json, reject,
-    serde,
+    __private::Exports, Call, Fixture, Handler, Json, Modify, Prepare, Result, SelfTest, Stored,
+    export, json, reject, serde,
 };
 
 struct Sample;
@@ -62,7 +62,14 @@ impl Handler for Quiet {
     }
 }
 
-export!(Sample: prepare, modify, handlers(Ping, Quiet));
+impl SelfTest for Sample {
+    fn fixtures() -> Vec<Fixture> {
+        let unchanged = json!({"hook": "close", "expect": "unchanged"});
+        vec![unchanged.into(), Fixture::from("{}")]
+    }
+}
+
+export!(Sample: prepare, modify, handlers(Ping, Quiet), self_test);
 
 fn post() -> Call {
     Call {
@@ -87,6 +94,12 @@ fn the_description_is_made_from_the_list() {
     assert_eq!(ping.schema.as_deref(), Ping::SCHEMA);
     assert_eq!(quiet.message_type, "quiet");
     assert_eq!(quiet.schema, None);
+}
+
+#[test]
+fn fixtures_are_handed_out_as_they_are() {
+    let fixtures = <Exports<Sample> as self_test::Guest>::fixtures();
+    assert_eq!(fixtures, [r#"{"hook":"close","expect":"unchanged"}"#, "{}"]);
 }
 
 #[test]

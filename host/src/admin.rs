@@ -7,7 +7,9 @@ mod connections;
 mod endpoints;
 mod error;
 mod exchange;
+mod plugin_calls;
 mod plugin_logs;
+mod plugin_try;
 mod plugins;
 mod token;
 
@@ -60,6 +62,21 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/plugins/{name}/quarantine", post(exchange::quarantine))
         .route("/api/plugins/{name}/resume", post(exchange::resume))
         .route("/api/plugins/{name}/logs", get(plugin_logs::show))
+        .route("/api/plugins/{name}/failures", get(plugin_calls::failures))
+        .route(
+            "/api/plugins/{name}/failures/{id}",
+            get(plugin_calls::failure),
+        )
+        .route("/api/plugins/{name}/record", post(plugin_calls::record))
+        .route(
+            "/api/plugins/{name}/recordings",
+            get(plugin_calls::recordings),
+        )
+        .route(
+            "/api/plugins/{name}/recordings/{id}",
+            get(plugin_calls::recording),
+        )
+        .route("/api/plugins/{name}/try", post(plugin_try::run))
         .route("/api/reload", post(reload_config))
         .route("/api/endpoints", get(endpoints::list))
         .route("/api/connections", get(connections::list))

@@ -78,14 +78,9 @@ impl Client {
     /// The context of a hook call caused by this client.
     pub fn call(self: &Arc<Self>, method: &'static str, received_at: u64) -> CallContext {
         CallContext {
-            connection: self.id,
             user: self.user.as_ref().map(|user| user.id.clone()),
-            method,
-            endpoint: self.endpoint.name.clone(),
             received_at,
-            queued: false,
-            depth: 0,
-            surroundings: self.clone(),
+            ..CallContext::new(self.id, method, self.endpoint.name.clone(), self.clone())
         }
     }
 }

@@ -10,6 +10,9 @@ use uuid::Uuid;
 pub struct ConnectionId(Uuid);
 
 impl ConnectionId {
+    /// The id of nobody: what fixtures have that name no connection.
+    pub const NONE: Self = Self(Uuid::nil());
+
     pub fn random() -> Self {
         Self(Uuid::new_v4())
     }

@@ -32,7 +32,6 @@ pub use refused::Refused;
 
 /// What the stages share: one message on one snapshot.
 struct Judging<'a> {
-    connection: &'a Arc<Connection>,
     endpoint: &'a Endpoint,
     chain: &'a Chain,
     call: CallContext,
@@ -78,13 +77,15 @@ async fn judge_by(
         Command::Change { method, .. } => method.as_str(),
         Command::Handle { .. } => "",
     };
-    let mut call = connection.client.call(method, source.received_at);
-    call.queued = source.queued;
+    let message_id = source.message_id.as_ref().map(|id| id.id.as_str().into());
     let mut judging = Judging {
-        connection,
         endpoint: &connection.endpoint,
         chain,
-        call,
+        call: CallContext {
+            message_id,
+            queued: source.queued,
+            ..connection.client.call(method, source.received_at)
+        },
         effects: Effects::default(),
     };
     let items: Vec<_> = match &source.command {
@@ -102,6 +103,34 @@ async fn judge_by(
     };
     let effects = judging.effects;
     Ok(parts(connection, chain, source.received_at, items, effects).await?)
+}
+
+/// Judges a message for a comparison, from the plugins' defaults on. It has its id and its
+/// time; `old` is the row it changes. Gives what it would become and what hooks want
+/// done, of which nothing is.
+pub async fn rehearse(
+    endpoint: &Endpoint,
+    chain: &Chain,
+    call: CallContext,
+    method: Method,
+    message: serde_json::Map<String, serde_json::Value>,
+    old: Option<crate::row::Row>,
+) -> (Result<Draft, Rejection>, Effects) {
+    let mut judging = Judging {
+        endpoint,
+        chain,
+        call,
+        effects: Effects::default(),
+    };
+    let judged = match defaults::hooks(&mut judging, method, message, old.as_ref()).await {
+        Ok(message) => judging.filled(method, message, old).await,
+        Err(refused) => Err(refused),
+    };
+    let judged = judged.map_err(|refused| match refused {
+        Refused::Rejected(rejection) => rejection,
+        Refused::Failed(error) => error.to_rejection(),
+    });
+    (judged, judging.effects)
 }
 
 /// What a message brings to its own endpoint, and to those that plugins publish into.
@@ -139,6 +168,16 @@ impl Judging<'_> {
     ) -> Result<Draft, Refused> {
         let old = self.old_row(method, &message).await?;
         let message = defaults::fill(self, method, message, old.as_ref()).await?;
+        self.filled(method, message, old).await
+    }
+
+    /// A message that has its defaults, through the stages that follow.
+    async fn filled(
+        &mut self,
+        method: Method,
+        message: Object,
+        old: Option<crate::row::Row>,
+    ) -> Result<Draft, Refused> {
         let message = prepare::prepare(self, method, message).await?;
         let change = self.row_change(method, &message, old)?;
         let sent = modify::modify(self, message, change.as_ref()).await?;
@@ -218,7 +257,9 @@ pub fn hook_failed(error: &HookError) -> Rejection {
     if let HookError::Rejected(rejection) = error {
         return rejection.clone();
     }
-    tracing::error!(%error, "a hook failed");
+    let replay = error.replay().map(tracing::field::display);
+    // The command first: an error has several lines.
+    tracing::error!(replay, %error, "a hook failed");
     error.to_rejection()
 }
 

@@ -8,6 +8,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+mod as_text;
+
 /// Bytes the name of a bucket may have.
 pub const BUCKET_BYTES: usize = 256;
 
@@ -29,10 +33,13 @@ impl Key {
 }
 
 /// What a key holds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Value {
+    /// In fixtures a text where they are one, else numbers.
+    #[serde(with = "as_text")]
     pub bytes: Arc<[u8]>,
     /// When it ends to exist: microseconds since 1970-01-01 UTC.
+    #[serde(default)]
     pub expires: Option<i64>,
 }
 
@@ -43,9 +50,11 @@ pub type Version = i64;
 pub const ABSENT: Version = 0;
 
 /// A committed value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stored {
+    #[serde(flatten)]
     pub value: Value,
+    #[serde(default)]
     pub version: Version,
 }
 

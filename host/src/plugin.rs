@@ -19,6 +19,7 @@ mod deadline;
 mod engine;
 mod error;
 mod exposition;
+mod fixture;
 mod generation;
 mod grant;
 mod histogram;
@@ -32,13 +33,16 @@ mod log;
 mod meter;
 mod permits;
 mod pool;
+mod recorder;
 mod registry;
+mod rehearsal;
 mod script;
 mod settings;
 mod source;
 mod state;
 mod statistics;
 mod surroundings;
+mod tape;
 mod ticker;
 mod trap;
 mod trial;
@@ -51,19 +55,22 @@ pub use call::{Acceptance, Arg, CallContext, Cause, Input, Output, Refusal, User
 pub use compile::{CompileFailure, CompileOrder, Compiler, compile_exit, compile_here};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{HookError, Place};
+pub use fixture::{Expect, Fixture, FixtureError, Ran, Scene, Wanted, run, shown_effects};
 pub use generation::{Generation, Handler};
 pub use grant::{Grant, NoGrant};
 pub use histogram::Latency;
 pub use hook::Hook;
 pub use imports::http::Roots;
 pub use limits::{Limit, Limits, Unit};
-pub use load::{LoadError, LoadReport, MissingGrant, Step, check_name};
+pub use load::{LoadError, LoadReport, MissingGrant, Step, check_name, load_alone};
 pub use log::{LogBook, LogLine};
 pub use meter::LimitFigures;
+pub use recorder::{Mirrored, RECORDINGS, Recorder, Shadow, Shelf, Watch};
 pub use registry::{
     Activated, Candidate, Changes, Failing, Failure, FileRestored, GenerationInfo, PluginHandle,
     PluginInfo, Plugins, Probation, ProbationState, RegistryError, Rollback, Serving,
 };
+pub use rehearsal::Rehearsal;
 pub use settings::{Isolation, PluginSettings};
 pub use source::{ONE_FILE, file_of, files_of, plugin_of};
 pub use statistics::HookFigures;

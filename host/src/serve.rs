@@ -1,6 +1,7 @@
 //! `hookcast serve`: start everything, run, stop in order.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -13,9 +14,11 @@ use crate::admin;
 use crate::app::App;
 use crate::bearer::Bearer;
 use crate::close_code;
-use crate::config::Config;
+use crate::config::{Config, StorageUrl};
 use crate::maintenance;
-use crate::plugin::{Archive, CompileCache, Compiler, Engine, EngineSettings, Plugins, Roots};
+use crate::plugin::{
+    Archive, CompileCache, Compiler, Engine, EngineSettings, Plugins, Recorder, Roots,
+};
 use crate::plugin_config;
 use crate::reload;
 use crate::server;
@@ -81,9 +84,13 @@ async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
         )
     })?;
     let settings = plugin_config::all(config);
+    let StorageUrl::Sqlite(database) = &config.storage.url;
+    let beside = database.parent().unwrap_or(Path::new(""));
+    let recorder = Recorder::start(beside, config.plugins.failures)
+        .context("can't start the thread that keeps failed calls")?;
     let archive = Archive::open(&config.plugins.archive, config.plugins.keep);
     let plugins = Plugins::new(engine, &config.plugins.dir, Some(cache), settings);
-    let plugins = plugins.with_archive(archive);
+    let plugins = plugins.with_archive(archive).recorded(recorder);
     let used = plugin_config::used(config);
     if used.is_empty() && !config.plugins.dir.exists() {
         return Ok(Arc::new(plugins));

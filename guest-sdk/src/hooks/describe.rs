@@ -9,7 +9,7 @@ use crate::install_panic_hook;
 pub trait Plugin {
     /// Version of the plugin's own crate.
     const VERSION: &'static str;
-    /// The hooks that were listed.
+    /// What was listed: hooks, and perhaps `self_test`.
     const HOOKS: &'static [&'static str];
     /// The message types that were listed.
     const MESSAGE_TYPES: &'static [MessageType];
@@ -22,9 +22,10 @@ impl<P: Plugin> Guest for Exports<P> {
             message_type: declared.name.to_owned(),
             schema: declared.schema.map(str::to_owned),
         };
+        let hooks = P::HOOKS.iter().filter(|hook| **hook != "self_test");
         Description {
             version: P::VERSION.to_owned(),
-            hooks: P::HOOKS.iter().map(|&hook| hook.to_owned()).collect(),
+            hooks: hooks.map(|&hook| hook.to_owned()).collect(),
             handlers: P::MESSAGE_TYPES.iter().map(handler).collect(),
         }
     }

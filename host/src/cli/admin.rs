@@ -1,9 +1,11 @@
 //! `hookcast admin`: the admin API from the command line.
 
+mod recordings;
 mod show;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -46,6 +48,44 @@ enum Command {
     Reload {
         #[arg(value_parser = plugin_name)]
         name: Option<String>,
+    },
+    /// Compare a plugin with the one that serves, without swapping it in
+    Try {
+        #[arg(value_parser = plugin_name)]
+        name: String,
+        /// The .wasm file or the script; without it, the file in the plugins folder
+        file: Option<PathBuf>,
+        /// Over this many of an endpoint's newest messages
+        #[arg(long, default_value_t = 100, conflicts_with = "live")]
+        last: u64,
+        /// Beside this many calls of live traffic
+        #[arg(long)]
+        live: Option<u64>,
+        /// Seconds after which to stop
+        #[arg(long, default_value_t = 60)]
+        wait: u64,
+        /// Whose messages; needed when several endpoints use the plugin
+        #[arg(long, conflicts_with = "live")]
+        endpoint: Option<String>,
+    },
+    /// List a plugin's failed calls, or show one as a fixture
+    Failures {
+        #[arg(value_parser = plugin_name)]
+        name: String,
+        id: Option<String>,
+    },
+    /// Write the next calls of a plugin as fixtures into a folder
+    Record {
+        #[arg(value_parser = plugin_name)]
+        name: String,
+        calls: usize,
+        folder: PathBuf,
+        /// Those of one endpoint only
+        #[arg(long)]
+        endpoint: Option<String>,
+        /// Seconds after which to stop
+        #[arg(long, default_value_t = 60)]
+        wait: u64,
     },
     /// Put an earlier generation of a plugin in force again
     Rollback {
@@ -113,11 +153,44 @@ fn ask(client: &Client, command: &Command) -> Result<Value, Failure> {
             file,
             dry_run,
         } => {
-            let wasm = std::fs::read(file).map_err(|error| {
-                Failure::new(format!("{} can't be read: {error}", file.display()))
-            })?;
             let query = if *dry_run { "?dry_run=true" } else { "" };
-            client.put(&format!("/api/plugins/{name}{query}"), &wasm)
+            client.put(&format!("/api/plugins/{name}{query}"), &read(file)?)
+        }
+        Command::Try {
+            name,
+            file,
+            last,
+            live,
+            wait,
+            endpoint,
+        } => {
+            let over = match live {
+                Some(calls) => format!("live={calls}"),
+                None => format!("last={last}"),
+            };
+            let endpoint = endpoint.as_deref().map(url::encode);
+            let endpoint = endpoint.map(|name| format!("&endpoint={name}"));
+            let endpoint = endpoint.unwrap_or_default();
+            let path = format!("/api/plugins/{name}/try?{over}&wait={wait}{endpoint}");
+            let candidate = file.as_deref().map_or_else(|| Ok(Vec::new()), read)?;
+            client.post_within(&path, &candidate, Duration::from_secs(*wait))
+        }
+        Command::Failures { name, id: None } => {
+            client.get(&format!("/api/plugins/{name}/failures"))
+        }
+        Command::Failures { name, id: Some(id) } => {
+            let id = url::encode(id);
+            client.get(&format!("/api/plugins/{name}/failures/{id}"))
+        }
+        Command::Record {
+            name,
+            calls,
+            folder,
+            endpoint,
+            wait,
+        } => {
+            let wait = Duration::from_secs(*wait);
+            recordings::record(client, name, *calls, endpoint.as_deref(), folder, wait)
         }
         Command::Reload { name: Some(name) } => client.post(&format!("/api/plugins/{name}/reload")),
         Command::Reload { name: None } => client.post("/api/reload"),
@@ -140,6 +213,11 @@ fn ask(client: &Client, command: &Command) -> Result<Value, Failure> {
     }
 }
 
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file)
+        .map_err(|error| Failure::new(format!("{} can't be read: {error}", file.display())))
+}
+
 /// `?key=value`, or nothing.
 fn query(key: &str, value: Option<&str>) -> String {
     value.map_or(String::new(), |value| {
@@ -152,6 +230,10 @@ fn succeeded(command: &Command, answer: &Value) -> bool {
     match command {
         Command::Reload { name: None } => answer["applied"] != false,
         Command::Health => answer["ready"] == true,
+        Command::Record { calls, .. } => {
+            let recorded = answer["recorded"].as_array();
+            recorded.is_some_and(|recorded| recorded.len() >= *calls)
+        }
         _ => true,
     }
 }

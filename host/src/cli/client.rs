@@ -101,6 +101,18 @@ impl Client {
         self.answer(self.authorized(request).send_empty())
     }
 
+    /// A POST with a body that takes up to `wait` besides what requests usually take.
+    pub fn post_within(&self, path: &str, bytes: &[u8], wait: Duration) -> Result<Value, Failure> {
+        let request = self.agent.post(self.url(path));
+        let request = self
+            .authorized(request)
+            .content_type("application/octet-stream")
+            .config()
+            .timeout_global(Some(TIMEOUT + wait))
+            .build();
+        self.answer(request.send(bytes))
+    }
+
     pub fn put(&self, path: &str, bytes: &[u8]) -> Result<Value, Failure> {
         let request = self.agent.put(self.url(path));
         let request = self

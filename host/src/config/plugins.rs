@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::engine::{EngineConfig, folder};
 use super::limits::PluginLimits;
-use super::reader::{Section, Wrong, nearest};
+use super::reader::{Section, Wrong};
 use super::value::{Value, quoted_list};
+use crate::nearest::nearest;
 use crate::plugin::{Grant, Isolation, NoGrant, ONE_FILE, ProbationRule, file_of, plugin_of};
 
 /// The plugins folder and the plugins' settings.
@@ -16,6 +17,8 @@ use crate::plugin::{Grant, Isolation, NoGrant, ONE_FILE, ProbationRule, file_of,
 pub struct PluginsConfig {
     /// Folder of the plugins' files, relative to the working directory.
     pub dir: PathBuf,
+    /// Failed calls of each plugin that are kept as fixtures; 0 for none.
+    pub failures: usize,
     /// Folder of generations that were live, for rollbacks.
     pub archive: PathBuf,
     /// Generations of a plugin that are kept there, the live one among them.
@@ -43,6 +46,7 @@ pub struct PluginConfig {
 impl PluginsConfig {
     pub(super) fn read(mut section: Section<'_>, engine: &EngineConfig) -> Self {
         let dir = section.read("dir", "plugins".into(), folder);
+        let failures = section.read("failures", 20, |value| value.whole(0..=10_000));
         let archive = section.read("archive", "data/plugins".into(), folder);
         let keep = section.read("keep", 10, |value| value.whole(2..=1_000));
         let watch = section.read("watch", false, Value::flag);
@@ -57,6 +61,7 @@ impl PluginsConfig {
         section.finish();
         Self {
             dir,
+            failures,
             archive,
             keep,
             watch,

@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::errors::{ConfigError, ConfigErrors, Place};
 use super::value::Value;
+use crate::nearest::nearest;
 
 /// What is wrong with a value, to be said after the key's name (`is 5, …`), and what to
 /// do about it.
@@ -290,15 +291,6 @@ impl<'a> Value<'a> {
             asked: Vec::new(),
         }
     }
-}
-
-/// The known word that a misspelt one most likely means.
-pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    known
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, candidate)| candidate)
 }
 
 fn join(section: &str, key: &str) -> String {

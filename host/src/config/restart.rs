@@ -31,6 +31,10 @@ impl Config {
             ),
             ("plugins.keep", self.plugins.keep != new.plugins.keep),
             ("plugins.watch", self.plugins.watch != new.plugins.watch),
+            (
+                "plugins.failures",
+                self.plugins.failures != new.plugins.failures,
+            ),
         ];
         let mut keys: Vec<String> = differs
             .into_iter()

@@ -243,6 +243,7 @@ fn the_reference_marks_what_needs_a_restart() {
         archive = 'other'
         keep = 9
         watch = true
+        failures = 1
         [endpoints.chat]
         path = '/chat'
         durability = 'ephemeral'

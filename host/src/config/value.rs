@@ -6,8 +6,9 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::environment::substitute;
-use super::reader::{Reading, Wrong, nearest};
+use super::reader::{Reading, Wrong};
 use super::units;
+use crate::nearest::nearest;
 
 /// A value with the key it belongs to and its place in the file.
 pub(super) struct Value<'a> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::filter::Filter;
 use crate::id::ConnectionId;
@@ -113,6 +113,16 @@ impl Surroundings for Client {
                 .collect())
         }
         .boxed()
+    }
+
+    fn written(&self, write: &RowWrite) -> Value {
+        let table = self.endpoint.table.as_deref();
+        let shown = |row: &Row| table.map(|table| row.to_json(table)).unwrap_or_default();
+        match write {
+            RowWrite::Insert { row } => json!({ "insert": shown(row) }),
+            RowWrite::Update { row, .. } => json!({ "update": shown(row) }),
+            RowWrite::Delete { old } => json!({ "delete": shown(old) }),
+        }
     }
 
     fn kv_get(

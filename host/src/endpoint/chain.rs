@@ -80,6 +80,33 @@ impl Chain {
         })
     }
 
+    /// The same with instances of its own, for a comparison; `instead` takes the place of
+    /// the generation of its name. Plugins in quarantine are left out.
+    ///
+    /// # Errors
+    /// As of [`Chain::new`].
+    pub fn twin(&self, instead: Option<&Arc<Generation>>) -> Result<Self, String> {
+        let twins = self.generations.iter().map(|one| match instead {
+            Some(other) if other.name() == one.name() => Arc::clone(other),
+            _ => Arc::new(one.twin()),
+        });
+        let twins: Vec<_> = twins
+            .map(|generation| Serving {
+                generation,
+                fallback: None,
+                quarantined: false,
+            })
+            .collect();
+        Self::new(&twins)
+    }
+
+    /// The generation of a plugin that may be called, by its number.
+    pub fn number_of(&self, plugin: &str) -> Option<u64> {
+        let mut generations = self.generations.iter();
+        let found = generations.find(|one| &**one.name() == plugin)?;
+        Some(found.number())
+    }
+
     /// The generations that have a hook, in order, without those in quarantine.
     pub fn with(&self, hook: Hook) -> impl Iterator<Item = &Arc<Generation>> {
         self.generations

@@ -35,13 +35,23 @@ pub(super) async fn fill(
         }
         Method::Put | Method::Delete => {}
     }
+    hooks(judging, method, message, old).await
+}
+
+/// The plugins' part of it.
+pub(super) async fn hooks(
+    judging: &mut Judging<'_>,
+    method: Method,
+    message: Map<String, Value>,
+    old: Option<&Row>,
+) -> Result<Object, Refused> {
     let mut message = Object::new(message);
     for generation in judging.chain.with(Hook::Defaults) {
         let filled = generation
             .defaults(&judging.call, &message.text, &mut judging.effects)
             .await?;
         if let Some(text) = filled {
-            message = Object::returned(text, Hook::Defaults, generation)?;
+            message = Object::returned(text, Hook::Defaults, generation, &judging.call)?;
             if message.map.contains_key("user") {
                 let user = if method == Method::Post {
                     identity(judging)

@@ -33,10 +33,11 @@ pub(super) async fn handle(
     let Some(json) = answer else { return Ok(None) };
     if let Err(error) = serde_json::from_str::<&serde_json::value::RawValue>(&json) {
         let reason = format!("returned text that is not JSON: {error}");
-        return Err(generation.bad_output(Hook::Handlers, reason).into());
+        let error = generation.bad_output(&judging.call, Hook::Handlers, reason);
+        return Err(error.into());
     }
     Ok(Some(Item::Step(Step::Push {
-        connection: judging.connection.id,
+        connection: judging.call.connection,
         json,
     })))
 }

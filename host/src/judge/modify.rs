@@ -37,11 +37,12 @@ pub(super) async fn modify(
             )
             .await?;
         if let Some(text) = modified {
-            message = Object::returned(text, Hook::Modify, generation)?;
+            message = Object::returned(text, Hook::Modify, generation, &judging.call)?;
             if message.map.get("id") != id.as_ref() {
                 // Subscribers tell rows apart by it, and so does the removal of a row
                 // that has left a filter.
-                let error = generation.bad_output(Hook::Modify, "changed the message's `id`");
+                let problem = "changed the message's `id`";
+                let error = generation.bad_output(&judging.call, Hook::Modify, problem);
                 return Err(error.into());
             }
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::plugin::{Generation, Hook, HookError};
+use crate::plugin::{CallContext, Generation, Hook, HookError};
 
 /// Both forms of one object, so that neither is made twice.
 pub struct Object {
@@ -21,13 +21,17 @@ impl Object {
     ///
     /// # Errors
     /// The hook returned something else than a JSON object.
-    pub fn returned(text: String, hook: Hook, by: &Generation) -> Result<Self, HookError> {
+    pub fn returned(
+        text: String,
+        hook: Hook,
+        by: &Generation,
+        cx: &CallContext,
+    ) -> Result<Self, HookError> {
+        let bad = |problem: String| by.bad_output(cx, hook, problem);
         match serde_json::from_str(&text) {
             Ok(Value::Object(map)) => Ok(Self { map, text }),
-            Ok(_) => Err(by.bad_output(hook, "returned JSON that is not an object")),
-            Err(error) => {
-                Err(by.bad_output(hook, format!("returned text that is not JSON: {error}")))
-            }
+            Ok(_) => Err(bad("returned JSON that is not an object".into())),
+            Err(error) => Err(bad(format!("returned text that is not JSON: {error}"))),
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) async fn prepare(
             .await;
         if let Some(text) = prepared? {
             let id = message.map.get("id").cloned();
-            message = Object::returned(text, Hook::Prepare, generation)?;
+            message = Object::returned(text, Hook::Prepare, generation, &judging.call)?;
             // What the message is about is not the plugin's to change.
             message.set("_method", method.as_str().into());
             match (method, id) {

@@ -61,7 +61,6 @@ pub(super) async fn judge(
             let mut call = client.call(publication.method.as_str(), received_at);
             call.depth = depth;
             let mut judging = Judging {
-                connection,
                 endpoint: &target,
                 chain: &chain,
                 call,

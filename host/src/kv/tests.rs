@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
 
@@ -202,5 +203,25 @@ fn bad_numbers_are_refused() {
         let seen = Some(value(text, None));
         assert_eq!(space.increment(key(0), seen, delta), Err(error), "{text}");
         assert!(space.is_empty(), "nothing was done");
+    }
+}
+
+#[test]
+fn fixtures_show_texts_and_keep_all_bytes() {
+    for (bytes, shown) in [
+        (&b"text"[..], json!("text")),
+        (&[0xff, 0x00][..], json!([255, 0])),
+    ] {
+        let stored = Stored {
+            value: Value {
+                bytes: bytes.into(),
+                expires: Some(7),
+            },
+            version: 3,
+        };
+        let json = serde_json::to_value(&stored).expect("JSON");
+        assert_eq!(json, json!({"bytes": shown, "expires": 7, "version": 3}));
+        let read: Stored = serde_json::from_value(json).expect("what was written");
+        assert_eq!(read, stored);
     }
 }

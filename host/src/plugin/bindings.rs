@@ -1,4 +1,4 @@
-//! Rust types and linker functions generated from `wit/`, world `plugin`.
+//! Rust types and linker functions generated from `wit/`, world `plugin-with-self-test`.
 //!
 //! Exports are optional: nothing here instantiates the whole world. `instance` takes
 //! each interface's `GuestIndices` on its own, for the hooks a plugin exports.
@@ -6,7 +6,7 @@
 
 wasmtime::component::bindgen!({
     path: "../wit",
-    world: "plugin",
+    world: "plugin-with-self-test",
     // Only `rows` and key-value wait for something (the database); an async import costs
     // twice as much as a plain one, so the others stay plain.
     imports: {

@@ -12,21 +12,27 @@ use wasmtime::Store;
 use super::bindings::hookcast::plugin::types as wit;
 use super::deadline::{WallReached, within};
 use super::error::HookError;
+use super::fixture::{shown_keys, shown_list};
 use super::generation::Generation;
-use super::instance::Guest;
+use super::instance::{Guest, Instance};
 use super::limits::Limit;
+use super::rehearsal::Rehearsal;
 use super::state::{ActiveCall, State};
 use super::statistics::Spent;
 use super::surroundings::Surroundings;
+use super::tape::Notes;
 use crate::effects::Effects;
 use crate::id::ConnectionId;
 use crate::kv::Space;
 
 mod input;
 mod output;
+mod told;
+mod trail;
 
 pub use input::{Arg, Cause, Input};
 pub use output::{Acceptance, Output, Refusal, User};
+pub use trail::Trail;
 
 /// What caused a call, the same for all hooks of one message.
 #[derive(Clone)]
@@ -47,6 +53,53 @@ pub struct CallContext {
     pub depth: u8,
     /// What host functions may ask.
     pub surroundings: Arc<dyn Surroundings>,
+    /// The message's `_msg_id`, for logs and recordings.
+    pub message_id: Option<Arc<str>>,
+    /// The last call, until its output is known to be usable.
+    pub trail: Trail,
+    /// The calls are a comparison's.
+    pub rehearsal: Option<Arc<Rehearsal>>,
+}
+
+impl CallContext {
+    /// A call by an anonymous connection, received at 0.
+    pub fn new(
+        connection: ConnectionId,
+        method: &'static str,
+        endpoint: Arc<str>,
+        surroundings: Arc<dyn Surroundings>,
+    ) -> Self {
+        Self {
+            connection,
+            user: None,
+            method,
+            endpoint,
+            received_at: 0,
+            queued: false,
+            depth: 0,
+            surroundings,
+            message_id: None,
+            trail: Trail::default(),
+            rehearsal: None,
+        }
+    }
+
+    /// The message in words, or its connection where it has no id.
+    fn cause(&self) -> Arc<str> {
+        match &self.message_id {
+            Some(id) => format!("message `{}`", super::log::printable(id)).into(),
+            None => format!("connection {}", self.connection).into(),
+        }
+    }
+}
+
+/// How a call went.
+pub(super) struct Served {
+    /// A rejection is an output.
+    pub outcome: Result<Output, HookError>,
+    pub spent: Spent,
+    /// The instance can serve another call.
+    pub reusable: bool,
 }
 
 /// Hooks, each as in `wit/hooks.wit`. A hook that is not active changes nothing: it
@@ -158,7 +211,9 @@ impl Generation {
         input: Input,
         effects: &mut Effects,
     ) -> Result<Option<String>, HookError> {
-        Ok(match self.run(cx, &input, effects).await? {
+        let output = self.run(cx, &input, effects).await?;
+        cx.trail.input(input);
+        Ok(match output {
             Output::Message(message) => message,
             _ => None,
         })
@@ -179,13 +234,15 @@ impl Generation {
             Ok(Output::Rejected(rejection)) => Err(HookError::Rejected(rejection)),
             Ok(output) => Ok(output),
             Err(error) => {
-                self.failed();
+                if cx.rehearsal.is_none() {
+                    self.failed();
+                }
                 Err(error)
             }
         }
     }
 
-    /// Calls a guest and counts how it went.
+    /// Calls a guest and tells whoever wants to know how it went.
     async fn call(
         &self,
         cx: &CallContext,
@@ -193,14 +250,67 @@ impl Generation {
         effects: &mut Effects,
     ) -> Result<Output, HookError> {
         let hook = input.hook();
-        let limits = &self.pool.settings().limits;
+        let mark = effects.list.len();
+        let watched = self.watch.as_ref().is_some_and(|watch| watch.is_active());
+        let keys = watched.then(|| effects.keys.of(&self.name));
         let mut lease = self.pool.lend(hook, &cx.endpoint).await?;
-        let instance = &mut lease.instance;
+        let script = cx.rehearsal.as_ref().map(|rehearsal| rehearsal.script());
+        let served = self.serve(&mut lease.instance, cx, input, effects, script);
+        let Served {
+            mut outcome,
+            spent,
+            reusable,
+        } = served.await;
+        match &cx.rehearsal {
+            Some(rehearsal) => {
+                rehearsal.note(self.number, hook, spent.took);
+                if let Err(error) = &outcome {
+                    rehearsal.failed(error);
+                }
+            }
+            None => {
+                self.count(hook, &spent, &outcome);
+                if let Some(watch) = &self.watch {
+                    let given = lease.instance.given();
+                    let shown = || {
+                        let list = effects.list.get(mark..).unwrap_or_default();
+                        let mut shown = shown_list(list, cx.connection, &*cx.surroundings);
+                        let now = effects.keys.of(&self.name);
+                        shown.extend(shown_keys(&keys.unwrap_or_default(), &now));
+                        shown
+                    };
+                    self.tell(watch, cx, input, given, &mut outcome, spent.took, shown);
+                }
+            }
+        }
+        if reusable {
+            lease.give_back();
+        }
+        outcome
+    }
+
+    /// Calls a guest on an instance. Nobody is told; a rejection is an output.
+    pub(super) async fn serve(
+        &self,
+        instance: &mut Instance,
+        cx: &CallContext,
+        input: &Input,
+        effects: &mut Effects,
+        script: Option<Notes>,
+    ) -> Served {
+        let hook = input.hook();
+        let limits = &self.pool.settings().limits;
+        instance.served += 1;
         let store = &mut instance.store;
         store.set_epoch_deadline(1);
         let state = store.data_mut();
         state.begin(ActiveCall::new(cx, effects.len()));
         state.keys = effects.keys.of(&self.name);
+        state.tape.begin(script);
+        if !state.keys.is_empty() {
+            // What earlier hooks of the message have done to keys is not noted.
+            state.tape.lacks_something();
+        }
         let clock = Arc::clone(&state.clock);
         let connection = cx.connection.to_string();
         let call = wit::Call {
@@ -218,6 +328,13 @@ impl Generation {
         let state = instance.store.data_mut();
         let ended = state.end();
         let error = match answer {
+            _ if ended.wanted_http => HookError::Unavailable {
+                place: Box::new(self.pool.place(hook)),
+                problem: "it sends HTTP requests, which calls of fixtures and comparisons \
+                          don't: their answers are not recorded, and sent again they would be \
+                          done again"
+                    .into(),
+            },
             Ok(Ok(output)) => match output.problem(limits.output) {
                 None => {
                     if !output.says_no() {
@@ -227,11 +344,11 @@ impl Generation {
                     }
                     state.effects.clear();
                     state.keys = Space::default();
-                    if !ended.spent {
-                        lease.give_back();
-                    }
-                    self.statistics.returned(hook, &spent, &output);
-                    return Ok(output);
+                    return Served {
+                        outcome: Ok(output),
+                        spent,
+                        reusable: !ended.spent,
+                    };
                 }
                 Some(problem) => HookError::BadOutput {
                     place: Box::new(self.pool.place(hook)),
@@ -245,9 +362,11 @@ impl Generation {
             }
             Err(WallReached) => self.pool.wall_reached(hook),
         };
-        self.statistics.failed(hook, &spent, &error);
-        self.pool.log().host_says(&error.to_string());
-        Err(error)
+        Served {
+            outcome: Err(error.by(cx.cause())),
+            spent,
+            reusable: false,
+        }
     }
 }
 

@@ -20,6 +20,10 @@ pub struct Place {
     pub version: Arc<str>,
     pub generation: u64,
     pub hook: Hook,
+    /// The message or the connection that the hook was called for, in words.
+    pub cause: Option<Arc<str>>,
+    /// Id of the recorded call.
+    pub recorded: Option<Arc<str>>,
 }
 
 impl std::fmt::Display for Place {
@@ -28,7 +32,11 @@ impl std::fmt::Display for Place {
         if !self.version.is_empty() {
             write!(f, " {}", self.version)?;
         }
-        write!(f, " (generation {}), hook `{}`", self.generation, self.hook)
+        write!(f, " (generation {}), hook `{}`", self.generation, self.hook)?;
+        match &self.cause {
+            Some(cause) => write!(f, ", {cause}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -136,6 +144,64 @@ impl HookError {
                 "the server's logic for this message failed; nothing of the message took \
                  effect. The server's operator finds the reason in its log",
             ),
+        }
+    }
+
+    /// Where it happened; none for a rejection.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Rejected(_) => None,
+            Self::Timeout { place, .. }
+            | Self::Trapped { place, .. }
+            | Self::Threw { place, .. }
+            | Self::LimitReached { place, .. }
+            | Self::BadOutput { place, .. }
+            | Self::Unavailable { place, .. } => Some(place),
+        }
+    }
+
+    fn place_mut(&mut self) -> Option<&mut Place> {
+        match self {
+            Self::Rejected(_) => None,
+            Self::Timeout { place, .. }
+            | Self::Trapped { place, .. }
+            | Self::Threw { place, .. }
+            | Self::LimitReached { place, .. }
+            | Self::BadOutput { place, .. }
+            | Self::Unavailable { place, .. } => Some(place),
+        }
+    }
+
+    /// The same, with what it was called for.
+    pub(super) fn by(mut self, cause: Arc<str>) -> Self {
+        if let Some(place) = self.place_mut() {
+            place.cause = Some(cause);
+        }
+        self
+    }
+
+    /// Notes under which id the call was recorded.
+    pub(super) fn recorded(&mut self, id: Option<Arc<str>>) {
+        if let Some(place) = self.place_mut() {
+            place.recorded = id;
+        }
+    }
+
+    /// The command that runs the failed call again; none when it was not recorded.
+    pub fn replay(&self) -> Option<String> {
+        let place = self.place()?;
+        let id = place.recorded.as_ref()?;
+        Some(format!("hookcast plugin replay {} {id}", place.plugin))
+    }
+
+    /// Where the guest was, symbolised, innermost frame first; none when nobody knows.
+    pub fn backtrace(&self) -> Option<&str> {
+        match self {
+            Self::Trapped { backtrace, .. } | Self::LimitReached { backtrace, .. } => {
+                Some(backtrace)
+            }
+            Self::Threw { report, .. } => Some(report),
+            _ => None,
         }
     }
 

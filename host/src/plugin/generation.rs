@@ -7,14 +7,15 @@ use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::error::HookError;
 use super::hook::Hook;
 use super::limits::Unit;
 use super::load::LoadReport;
+use super::log::PluginLog;
 use super::meter::{LimitFigures, Meter};
 use super::pool::Pool;
+use super::recorder::Watch;
 use super::settings::PluginSettings;
-use super::statistics::{HookFigures, Kind, Statistics};
+use super::statistics::{HookFigures, Statistics};
 use super::trap::TrapKind;
 use super::trial::{Totals, Trial};
 
@@ -38,6 +39,8 @@ pub struct Generation {
     pub(super) statistics: Arc<Statistics>,
     /// Its probation, if it has one.
     pub(super) trial: Arc<Trial>,
+    /// Who wants to know of its calls; none where nothing is recorded.
+    pub(super) watch: Option<Arc<Watch>>,
 }
 
 /// A message type that the plugin answers.
@@ -104,6 +107,28 @@ impl Generation {
         &self.report
     }
 
+    /// The same generation with instances of its own: what a comparison does to them is
+    /// not felt by those that serve, nor counted, and they send no HTTP requests.
+    pub fn twin(&self) -> Self {
+        let pool = self.pool.twin(Arc::new(PluginLog::keeping(self)));
+        Self {
+            name: Arc::clone(&self.name),
+            version: Arc::clone(&self.version),
+            number: self.number,
+            digest: Arc::clone(&self.digest),
+            size: self.size,
+            hooks: self.hooks.clone(),
+            handlers: self.handlers.clone(),
+            imports: self.imports.clone(),
+            loaded_at: self.loaded_at,
+            report: self.report.clone(),
+            statistics: pool.statistics(),
+            pool,
+            trial: Arc::default(),
+            watch: None,
+        }
+    }
+
     /// What its hooks did so far, `describe` included.
     pub fn figures(&self) -> Vec<HookFigures> {
         let mut hooks = vec![Hook::Describe];
@@ -152,18 +177,6 @@ impl Generation {
     /// Its probation. Outlives it: who waits for a verdict must not keep it alive.
     pub fn trial(&self) -> &Arc<Trial> {
         &self.trial
-    }
-
-    /// The error for output of a hook that turned out unusable after it had returned,
-    /// such as text that is no JSON object. Counted as the plugin's failure.
-    pub fn bad_output(&self, hook: Hook, problem: impl Into<String>) -> HookError {
-        self.statistics.lost(hook, Kind::Output);
-        self.failed();
-        HookError::BadOutput {
-            place: Box::new(self.pool.place(hook)),
-            limit: None,
-            problem: problem.into(),
-        }
     }
 }
 

@@ -241,6 +241,19 @@ pub fn exported_hooks(outside: &Outside) -> Result<Vec<Hook>, String> {
     Ok(hooks)
 }
 
+/// Whether fixtures are exported that the plugin wants to be checked by.
+pub fn exports_self_test(outside: &Outside) -> bool {
+    let ours = |export: &String| {
+        let (interface, version) = export.split_once('@')?;
+        let name = interface.strip_prefix(PACKAGE)?;
+        Some(name == "self-test" && same_line(version, VERSION))
+    };
+    outside
+        .exports
+        .iter()
+        .any(|export| ours(export) == Some(true))
+}
+
 /// Names for a sentence: "`a`, `b`", or "nothing".
 pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();

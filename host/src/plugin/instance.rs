@@ -1,14 +1,18 @@
 //! One instance of a plugin: a store with a component in it, serving one call at a time.
 
+use std::sync::Arc;
+
 use wasmtime::Store;
 use wasmtime::component::{Instance as Linked, InstancePre};
 
 use super::bindings::exports::hookcast::plugin::{
-    close, connect, defaults, describe, handlers, modify, open, prepare,
+    close, connect, defaults, describe, handlers, modify, open, prepare, self_test,
 };
 use super::engine::Slots;
+use super::fixture::Given;
 use super::hook::Hook;
 use super::state::State;
+use super::tape::Notes;
 
 /// A warm guest. One store holds one instance, because a trap leaves the whole store
 /// unusable; both are dropped then.
@@ -18,21 +22,37 @@ pub struct Instance {
     pub guest: Guest,
     /// Calls served so far.
     pub calls: u32,
+    /// Hooks called so far.
+    pub served: u32,
+    /// What its making was given.
+    pub made_with: Arc<Notes>,
     _slots: Slots,
 }
 
 impl Instance {
-    pub fn new(store: Store<State>, guest: Guest, slots: Slots) -> Self {
+    pub fn new(store: Store<State>, guest: Guest, made_with: Notes, slots: Slots) -> Self {
         Self {
             store,
             guest,
             calls: 0,
+            served: 0,
+            made_with: Arc::new(made_with),
             _slots: slots,
+        }
+    }
+
+    /// What its last call was given, for a recording. To be taken once.
+    pub fn given(&self) -> Given {
+        Given {
+            notes: self.store.data().tape.take(),
+            made_with: Arc::clone(&self.made_with),
+            served: self.served - 1,
         }
     }
 }
 
 /// Where in the component the exported hooks are, looked up once for a generation.
+#[derive(Clone)]
 pub struct Exports {
     describe: describe::GuestIndices,
     connect: Option<connect::GuestIndices>,
@@ -42,6 +62,7 @@ pub struct Exports {
     modify: Option<modify::GuestIndices>,
     handlers: Option<handlers::GuestIndices>,
     close: Option<close::GuestIndices>,
+    self_test: Option<self_test::GuestIndices>,
 }
 
 /// The exported hooks of one instance.
@@ -54,11 +75,16 @@ pub struct Guest {
     pub modify: Option<modify::Guest>,
     pub handlers: Option<handlers::Guest>,
     pub close: Option<close::Guest>,
+    pub self_test: Option<self_test::Guest>,
 }
 
 impl Exports {
-    /// Looks up the hooks in `exported`.
-    pub fn find(pre: &InstancePre<State>, exported: &[Hook]) -> wasmtime::Result<Self> {
+    /// Looks up the hooks in `exported`, and the self-test if there is one.
+    pub fn find(
+        pre: &InstancePre<State>,
+        exported: &[Hook],
+        self_test: bool,
+    ) -> wasmtime::Result<Self> {
         // Each hook has types of its own, generated with the same functions.
         macro_rules! find {
             ($hook:ident, $module:ident) => {
@@ -77,7 +103,14 @@ impl Exports {
             modify: find!(Modify, modify),
             handlers: find!(Handlers, handlers),
             close: find!(Close, close),
+            self_test: self_test
+                .then(|| self_test::GuestIndices::new(pre))
+                .transpose()?,
         })
+    }
+
+    pub fn has_self_test(&self) -> bool {
+        self.self_test.is_some()
     }
 
     /// Finds the hooks in a new instance; an error when one has another type than in
@@ -100,6 +133,7 @@ impl Exports {
             modify: load!(modify),
             handlers: load!(handlers),
             close: load!(close),
+            self_test: load!(self_test),
         })
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here touches what is serving: a plugin that fails at any step leaves the old
 //! one where it is.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ use super::source::{Code, Source};
 use super::statistics::Statistics;
 
 mod description;
+mod self_test;
 
 /// What loading does, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,6 +60,9 @@ pub enum Step {
     Script,
     /// What it says agrees with what it exports.
     Describe,
+    /// The fixtures it exports run as they should.
+    #[serde(rename = "self-test")]
+    SelfTest,
     /// It goes together with the other plugins of its endpoints.
     Fit,
     /// The file is written to the plugins folder.
@@ -70,7 +75,10 @@ pub enum Step {
 
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = format!("{self:?}").to_lowercase();
+        let name = match self {
+            Self::SelfTest => "self-test".to_owned(),
+            step => format!("{step:?}").to_lowercase(),
+        };
         f.write_str(&name)
     }
 }
@@ -162,6 +170,21 @@ pub fn check_name(name: &str) -> Result<(), LoadError> {
     })
 }
 
+/// Loads a plugin that no server knows, to run fixtures on it: as generation 1, without
+/// a cache. `bytes` are those of a component, a core module or a script.
+///
+/// # Errors
+/// It can't be loaded, or fails one of its self-tests.
+pub async fn load_alone(
+    engine: &Engine,
+    name: &str,
+    bytes: Vec<u8>,
+    settings: PluginSettings,
+) -> Result<Generation, LoadError> {
+    let source = Source::uploaded(Path::new(""), name, bytes);
+    load(engine, None, 1, name, source, Arc::new(settings)).await
+}
+
 /// Loads one file as generation `number`. Compiles off the async threads.
 pub async fn load(
     engine: &Engine,
@@ -223,7 +246,7 @@ pub async fn load(
     let linker = imports::linker(engine.wasmtime(), &settings, script.as_ref());
     let linked = linker.and_then(|linker| {
         let pre = linker.instantiate_pre(&component)?;
-        let exports = Exports::find(&pre, &exported)?;
+        let exports = Exports::find(&pre, &exported, inspect::exports_self_test(&outside))?;
         let script = script.map(|script| Start::new(&pre, script)).transpose()?;
         Ok((pre, exports, script))
     });
@@ -257,7 +280,7 @@ pub async fn load(
     // The first call finds an instance.
     pool.keep(instance);
 
-    Ok(Generation {
+    let mut generation = Generation {
         name: plugin,
         version,
         number,
@@ -267,11 +290,16 @@ pub async fn load(
         handlers: described.handlers,
         imports: outside.imports,
         loaded_at: OffsetDateTime::now_utc(),
-        report: steps.report,
+        report: LoadReport::default(),
         pool,
         statistics,
         trial: Arc::default(),
-    })
+        watch: None,
+    };
+    let tested = self_test::run(&generation).await;
+    steps.end(Step::SelfTest, tested)?;
+    generation.report = steps.report;
+    Ok(generation)
 }
 
 /// What a file is, to the host.

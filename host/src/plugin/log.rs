@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use super::generation::Generation;
 use super::limits::Limit;
 use super::meter::Meter;
 
@@ -43,8 +44,13 @@ pub struct PluginLog {
     /// Knows the limits.
     meter: Arc<Meter>,
     second: Mutex<Second>,
+    /// Lines of a fixture's run, which are kept and not written.
+    kept: Option<Mutex<Vec<String>>>,
     book: Arc<LogBook>,
 }
+
+/// Most lines that are kept of one run.
+const KEPT: usize = 1_000;
 
 /// The second that lines are counted in.
 struct Second {
@@ -67,8 +73,31 @@ impl PluginLog {
                 bytes: 0,
                 dropped: 0,
             }),
+            kept: None,
             book,
         }
+    }
+
+    /// A log of the same generation that keeps its lines and writes none. It has a meter
+    /// of its own.
+    pub fn keeping(generation: &Generation) -> Self {
+        let limits = &generation.settings().limits;
+        let (name, number) = (Arc::clone(generation.name()), generation.number());
+        let meter = Arc::new(Meter::new(limits));
+        let log = Self::new(name, number, meter, Arc::default());
+        log.set_version(Arc::clone(generation.version()));
+        Self {
+            kept: Some(Mutex::default()),
+            ..log
+        }
+    }
+
+    /// The lines that were kept.
+    pub fn kept(&self) -> Vec<String> {
+        self.kept
+            .as_ref()
+            .map(|kept| kept.lock().clone())
+            .unwrap_or_default()
     }
 
     /// The plugin's own version, from `describe` on.
@@ -87,6 +116,10 @@ impl PluginLog {
 
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     /// Bytes of one line.
@@ -135,6 +168,14 @@ impl PluginLog {
     }
 
     fn emit(&self, level: Level, context: &str, message: &str) {
+        if let Some(kept) = &self.kept {
+            let mut kept = kept.lock();
+            if kept.len() < KEPT {
+                let level = format!("{level:?}").to_lowercase();
+                kept.push(format!("{level} {context}: {message}"));
+            }
+            return;
+        }
         self.book.add(level, self.generation, context, message);
         // tracing wants its levels as constants, hence the macro.
         macro_rules! emit {

@@ -24,6 +24,7 @@ use super::script::Start;
 use super::settings::{Isolation, PluginSettings};
 use super::state::{State, tick};
 use super::statistics::{Kind, Spent, Statistics};
+use super::tape::{Notes, Tape};
 
 /// How long a call waits for one of its generation's instances before the sender is told
 /// that the server is busy.
@@ -46,6 +47,15 @@ pub struct Pool {
     /// Instances that wait for a call. Last in, first out: the last one is in the caches.
     /// A plain mutex, never held across an await.
     idle: Mutex<Vec<Instance>>,
+}
+
+/// What an instance is made under.
+pub struct Conditions {
+    settings: Arc<PluginSettings>,
+    log: Arc<PluginLog>,
+    /// What its making is given; none for the real time and new random numbers.
+    script: Option<Notes>,
+    outbound: Arc<Outbound>,
 }
 
 /// An instance lent to one call. Dropped, it takes the instance with it: that is what
@@ -88,6 +98,36 @@ impl Pool {
             meter,
             statistics,
         }
+    }
+
+    /// A pool of the same kind of instances that has none yet. They write another log,
+    /// are counted apart by its meter, and send no HTTP requests.
+    pub fn twin(&self, log: Arc<PluginLog>) -> Self {
+        let statistics = Statistics::new(Arc::clone(log.meter()));
+        let outbound = self.closed(Arc::clone(&self.settings), Arc::clone(&log));
+        let twin = Self::new(
+            self.engine.clone(),
+            self.pre.clone(),
+            self.exports.clone(),
+            self.script.clone(),
+            Arc::clone(&self.settings),
+            log,
+            Arc::new(statistics),
+        );
+        Self {
+            outbound: Arc::new(outbound),
+            ..twin
+        }
+    }
+
+    fn closed(&self, settings: Arc<PluginSettings>, log: Arc<PluginLog>) -> Outbound {
+        let meter = Arc::clone(log.meter());
+        Outbound::new(self.engine.network(), settings, log, meter).closed()
+    }
+
+    /// Whether its instances export fixtures.
+    pub fn has_self_test(&self) -> bool {
+        self.exports.has_self_test()
     }
 
     pub fn settings(&self) -> &PluginSettings {
@@ -147,8 +187,44 @@ impl Pool {
         }
     }
 
+    /// What the pool's own instances are made under.
+    pub fn conditions(&self) -> Conditions {
+        Conditions {
+            settings: Arc::clone(&self.settings),
+            log: Arc::clone(&self.log),
+            script: None,
+            outbound: Arc::clone(&self.outbound),
+        }
+    }
+
+    /// What an instance for a fixture is made under: it is not counted, and sends no HTTP
+    /// requests.
+    pub fn fixture_conditions(
+        &self,
+        settings: Arc<PluginSettings>,
+        log: Arc<PluginLog>,
+        script: Notes,
+    ) -> Conditions {
+        let outbound = self.closed(Arc::clone(&settings), Arc::clone(&log));
+        Conditions {
+            settings,
+            log,
+            script: Some(script),
+            outbound: Arc::new(outbound),
+        }
+    }
+
     /// Makes an instance and asks it what it is. `hook` is what it is made for.
     pub async fn make(&self, hook: Hook) -> Result<(Instance, Description), HookError> {
+        self.make_under(hook, self.conditions()).await
+    }
+
+    /// The same under other conditions. Such an instance is not for the pool.
+    pub async fn make_under(
+        &self,
+        hook: Hook,
+        conditions: Conditions,
+    ) -> Result<(Instance, Description), HookError> {
         let limits = &self.settings.limits;
         let slots = self.engine.slots(self.memories);
         let slots = tokio::time::timeout(limits.wall, slots)
@@ -165,12 +241,15 @@ impl Pool {
         })?;
 
         let clock = Arc::new(RunClock::new(self.engine.pulse(), self.engine.turns()));
+        let counted = conditions.script.is_none();
+        let tape = Tape::new(conditions.script);
         let state = State::new(
-            Arc::clone(&self.settings),
-            Arc::clone(&self.log),
-            Arc::clone(&self.meter),
+            conditions.settings,
+            Arc::clone(conditions.log.meter()),
+            conditions.log,
             Arc::clone(&clock),
-            Arc::clone(&self.outbound),
+            conditions.outbound,
+            tape.clone(),
         );
         let mut store = Store::new(self.engine.wasmtime(), state);
         store.limiter(|state| &mut state.usage);
@@ -192,9 +271,12 @@ impl Pool {
         let error = match made {
             Ok(Ok((guest, description))) => {
                 store.data().captured.flush();
-                self.statistics
-                    .returned(Hook::Describe, &spent, &Output::Unchanged);
-                return Ok((Instance::new(store, guest, slots), description));
+                if counted {
+                    self.statistics
+                        .returned(Hook::Describe, &spent, &Output::Unchanged);
+                }
+                let instance = Instance::new(store, guest, tape.take(), slots);
+                return Ok((instance, description));
             }
             Ok(Err(error)) => {
                 store.data().captured.flush();
@@ -204,7 +286,9 @@ impl Pool {
             }
             Err(WallReached) => self.wall_reached(Hook::Describe),
         };
-        self.statistics.failed(Hook::Describe, &spent, &error);
+        if counted {
+            self.statistics.failed(Hook::Describe, &spent, &error);
+        }
         Err(error)
     }
 
@@ -256,6 +340,10 @@ impl Pool {
         &self.meter
     }
 
+    pub fn statistics(&self) -> Arc<Statistics> {
+        Arc::clone(&self.statistics)
+    }
+
     /// Bytes of stack that guests have.
     pub fn stack(&self) -> u64 {
         self.engine.settings().stack as u64
@@ -299,6 +387,8 @@ impl Pool {
             version: self.log.version(),
             generation: self.log.generation(),
             hook,
+            cause: None,
+            recorded: None,
         }
     }
 }

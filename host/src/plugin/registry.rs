@@ -16,6 +16,7 @@ use super::exposition;
 use super::generation::Generation;
 use super::load::{LoadError, Step, check_name, load};
 use super::log::LogBook;
+use super::recorder::{Recorder, Watch};
 use super::settings::PluginSettings;
 use super::source::Source;
 
@@ -50,6 +51,8 @@ pub struct Plugins {
     loading: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// The last generation number given out, by this process or those before it.
     numbers: AtomicU64,
+    /// None where nothing is recorded.
+    recorder: Option<Recorder>,
 }
 
 impl Plugins {
@@ -71,6 +74,7 @@ impl Plugins {
             slots: RwLock::default(),
             loading: Mutex::default(),
             numbers: AtomicU64::new(0),
+            recorder: None,
             archive: None,
         }
     }
@@ -83,6 +87,12 @@ impl Plugins {
             archive: Some(Arc::new(archive)),
             ..self
         }
+    }
+
+    /// The same, with calls recorded.
+    pub fn recorded(mut self, recorder: Recorder) -> Self {
+        self.recorder = Some(recorder);
+        self
     }
 
     /// Loads every plugin of the folder, one after the other by name. Files that begin
@@ -204,6 +214,36 @@ impl Plugins {
         Ok(self.load(slot, loading, source, settings).await?)
     }
 
+    /// Loads a plugin to be compared with the one that serves, from `bytes` or else from
+    /// its file, and says what activating it would change. It never serves, whether it
+    /// loads is not noted, and it keeps nobody from loading the name meanwhile.
+    pub async fn load_to_compare(
+        &self,
+        name: &str,
+        bytes: Option<Vec<u8>>,
+    ) -> Result<(Generation, Changes), RegistryError> {
+        check_name(name)?;
+        let settings = self.settings(name);
+        let source = match bytes {
+            Some(bytes) => Source::uploaded(&self.folder, name, bytes),
+            None if file::exists(&self.folder, name) => {
+                file::read(&self.folder, name, settings.limits.component).await?
+            }
+            None => return Err(self.unknown(name)),
+        };
+        let generation = self.generation(name, source, settings).await?;
+        let current = self.handle(name).and_then(|plugin| plugin.current());
+        let changes = Changes::between(current.as_deref(), &generation);
+        Ok((generation, changes))
+    }
+
+    /// The watch over a plugin's calls; none when there is no such plugin, or nothing is
+    /// recorded.
+    pub fn watch(&self, name: &str) -> Option<Arc<Watch>> {
+        self.handle(name)?;
+        Some(self.recorder.as_ref()?.watch(name))
+    }
+
     /// Deletes a plugin and its file. `users` names the endpoints that use it; it is
     /// asked while nobody can load the plugin.
     pub async fn delete(
@@ -265,11 +305,22 @@ impl Plugins {
         source: Source,
         settings: Arc<PluginSettings>,
     ) -> Result<Candidate, LoadError> {
+        let loaded = self.generation(&slot.name, source.clone(), settings).await;
+        Ok(Candidate::new(loaded?, slot, loading, source))
+    }
+
+    /// Loads what was read or uploaded, to be recorded when it serves.
+    async fn generation(
+        &self,
+        name: &str,
+        source: Source,
+        settings: Arc<PluginSettings>,
+    ) -> Result<Generation, LoadError> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let cache = self.cache.clone();
-        let read = source.clone();
-        let loaded = load(&self.engine, cache, number, &slot.name, read, settings).await;
-        Ok(Candidate::new(loaded?, slot, loading, source))
+        let mut generation = load(&self.engine, cache, number, name, source, settings).await?;
+        generation.watch = self.recorder.as_ref().map(|recorder| recorder.watch(name));
+        Ok(generation)
     }
 
     /// Notes a load that failed.

@@ -57,6 +57,7 @@ pub struct Runtime {
 pub struct ScriptFailed(String);
 
 /// What gives a new instance its script.
+#[derive(Clone)]
 pub struct Start {
     script: Arc<Script>,
     init: ComponentExportIndex,

@@ -16,6 +16,7 @@ use super::log::{Captured, PluginLog};
 use super::meter::Meter;
 use super::settings::PluginSettings;
 use super::surroundings::{HostError, Surroundings};
+use super::tape::Tape;
 use crate::effects::Effect;
 use crate::id::ConnectionId;
 use crate::kv::Space;
@@ -34,6 +35,8 @@ pub struct State {
     pub keys: Space,
     /// What the guest writes to stdout and stderr.
     pub captured: Captured,
+    /// The guest's clocks and random numbers, and what host functions answered.
+    pub tape: Tape,
     pub usage: Usage,
     wasi: WasiCtx,
     http: Http,
@@ -62,6 +65,8 @@ pub struct Ended {
     pub last_words: Option<String>,
     /// The instance can't serve another call, although the call may have gone well.
     pub spent: bool,
+    /// It wanted to send an HTTP request where none is sent: in a fixture or a comparison.
+    pub wanted_http: bool,
 }
 
 impl ActiveCall {
@@ -82,20 +87,22 @@ impl ActiveCall {
 impl State {
     pub fn new(
         settings: Arc<PluginSettings>,
-        log: Arc<PluginLog>,
         meter: Arc<Meter>,
+        log: Arc<PluginLog>,
         clock: Arc<RunClock>,
         outbound: Arc<Outbound>,
+        tape: Tape,
     ) -> Self {
         let captured = Captured::new(Arc::clone(&log));
         // No environment, arguments, folders, stdin or network (sockets are denied unless
         // the builder allows them): nothing is reachable through WASI but clocks and
         // random numbers.
-        let wasi = WasiCtx::builder()
-            .stdout(captured.stdout())
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(captured.stdout())
             .stderr(captured.stderr())
-            .max_random_size(64 << 10)
-            .build();
+            .max_random_size(64 << 10);
+        tape.give(&mut wasi);
+        let wasi = wasi.build();
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(settings.limits.handles);
         let usage = Usage::new(Arc::clone(&meter));
@@ -108,6 +115,7 @@ impl State {
             effects: Vec::new(),
             keys: Space::default(),
             captured,
+            tape,
             usage,
             wasi,
             http: Http::new(outbound),
@@ -129,6 +137,7 @@ impl State {
         self.captured.flush();
         Ended {
             last_words: self.captured.last_words(),
+            wanted_http: self.http.was_wanted(),
             spent: self.http.end(&mut self.resources),
         }
     }

@@ -57,6 +57,9 @@ pub trait Surroundings: Send + Sync {
         filter: Vec<(String, Vec<String>)>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<String>, HostError>>;
+    /// A write as fixtures show it: `{"insert": ROW}`, `{"update": ROW}` or
+    /// `{"delete": ROW}`.
+    fn written(&self, write: &RowWrite) -> Value;
 
     /// What one of the plugin's keys holds.
     fn kv_get(
@@ -100,6 +103,9 @@ pub struct HostError {
 }
 
 impl HostError {
+    /// Every code.
+    pub const CODES: &[&str] = &["invalid", "denied", "limit", "not_found", "unavailable"];
+
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,

@@ -6,6 +6,7 @@ mod compile;
 mod effects;
 mod exposition;
 mod figures;
+mod fixtures;
 mod hostile;
 mod limits;
 mod loading;

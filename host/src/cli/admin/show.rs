@@ -1,5 +1,6 @@
 //! The admin API's answers for people.
 
+mod comparison;
 mod plugin;
 
 use serde_json::{Map, Value};
@@ -31,6 +32,21 @@ pub(super) fn answer(command: &Command, answer: &Value) -> String {
             &["id", "endpoint", "user", "address", "since", "lag"],
             "no connections",
         ),
+        Command::Try { .. } => comparison::comparison(answer),
+        Command::Failures { id: None, .. } => table(
+            &answer["failures"],
+            &["id", "hook", "fails", "version", "generation", "message"],
+            "no failed calls",
+        ),
+        // For files: a fixture is JSON.
+        Command::Failures { id: Some(_), .. } => {
+            serde_json::to_string_pretty(answer).unwrap_or_default()
+        }
+        Command::Record { folder, .. } => {
+            let recorded = answer["recorded"].as_array().map_or(0, Vec::len);
+            let (wanted, folder) = (cell(&answer["wanted"]), folder.display());
+            format!("{recorded} of {wanted} calls are in {folder}")
+        }
         Command::Plugin { .. } => plugin::show(answer),
         Command::Put { .. } | Command::Reload { name: Some(_) } | Command::Rollback { .. } => {
             report(answer)

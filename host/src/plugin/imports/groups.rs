@@ -41,17 +41,19 @@ impl groups::Host for State {
         let Some(call) = &self.call else {
             return Vec::new();
         };
-        let members = call.surroundings.members(&group, MEMBERS);
-        members
-            .iter()
-            .take(MEMBERS)
-            .map(ToString::to_string)
-            .collect()
+        self.tape.answered_now("groups.members", || {
+            let members = call.surroundings.members(&group, MEMBERS);
+            members
+                .iter()
+                .take(MEMBERS)
+                .map(ToString::to_string)
+                .collect()
+        })
     }
 
     fn count(&mut self, group: String) -> u32 {
-        self.call
-            .as_ref()
-            .map_or(0, |call| call.surroundings.count(&group))
+        let Some(call) = &self.call else { return 0 };
+        let count = || call.surroundings.count(&group);
+        self.tape.answered_now("groups.count", count)
     }
 }

@@ -81,6 +81,12 @@ impl Http {
         }
     }
 
+    /// Whether the call that ends wanted to send a request where none is sent.
+    pub fn was_wanted(&self) -> bool {
+        let call = self.hooks.call.as_ref();
+        call.is_some_and(|call| call.refused)
+    }
+
     /// The call is over: whatever it has on its way is ended. Returns whether it left
     /// requests or responses open. They would fill the instance's memory in the host, call
     /// by call, so such an instance is not used again.
@@ -130,6 +136,10 @@ impl Requests {
                 "a request to `{destination}` was refused; if it may be called, add \
                  \"http:{destination}\" to `grants` of [plugins.{plugin}]"
             ));
+            return Err(Error::HttpRequestDenied);
+        }
+        if outbound.is_closed {
+            call.refused = true;
             return Err(Error::HttpRequestDenied);
         }
         let limits = &outbound.settings.limits;

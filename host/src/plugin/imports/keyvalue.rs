@@ -64,7 +64,8 @@ impl store::HostBucket for State {
         let page = self.page(&bucket, cursor.unwrap_or(0))?;
         let next = page.skip.saturating_add(u64::from(PAGE));
         let (around, plugin) = self.keyspace()?;
-        let mut keys = around.kv_keys(plugin, page).await?;
+        let asked = around.kv_keys(plugin, page);
+        let mut keys = self.tape.answered("kv.keys", asked).await?;
         let more = keys.len() > PAGE as usize;
         keys.truncate(PAGE as usize);
         let cursor = more.then_some(next);
@@ -194,7 +195,8 @@ impl State {
         }
         self.meter.used(Limit::KvKeys, self.keys.len() as u64 + 1);
         let (around, plugin) = self.keyspace()?;
-        let stored = around.kv_get(plugin, key.clone()).await?;
+        let asked = around.kv_get(plugin, key.clone());
+        let stored = self.tape.answered("kv.get", asked).await?;
         Ok(self.keys.read(key.clone(), stored)?)
     }
 
@@ -240,7 +242,10 @@ impl State {
         let (around, plugin) = self.keyspace()?;
         let used = match self.active()?.kv_used {
             Some(used) => used,
-            None => around.kv_used(Arc::clone(&plugin), Vec::new()).await?,
+            None => {
+                let asked = around.kv_used(Arc::clone(&plugin), Vec::new());
+                self.tape.answered("kv.used", asked).await?
+            }
         };
         self.active()?.kv_used = Some(used);
         if used.saturating_add(added) <= limit {
@@ -250,7 +255,8 @@ impl State {
         // Close to the limit it matters what is overwritten.
         let mut written: Vec<Key> = self.keys.writes().map(|(key, _)| key.clone()).collect();
         written.push(key.clone());
-        let used = around.kv_used(plugin, written).await?;
+        let asked = around.kv_used(plugin, written);
+        let used = self.tape.answered("kv.used", asked).await?;
         if used.saturating_add(added) <= limit {
             return Ok(());
         }

@@ -122,7 +122,13 @@ impl State {
             return Err(self.over(Limit::PublishDepth, message));
         }
         self.meter.used(Limit::PublishDepth, u64::from(depth) + 1);
-        surroundings.publishable(endpoint)
+        let name = "messaging.publish";
+        let answer = match self.tape.scripted(name) {
+            Some(answer) => answer,
+            None => surroundings.publishable(endpoint),
+        };
+        self.tape.note(name, answer.as_ref());
+        answer
     }
 
     /// Checks a message that a plugin sends: JSON, not larger than it may be.

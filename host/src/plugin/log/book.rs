@@ -40,14 +40,16 @@ struct Kept {
     newest: u64,
 }
 
-impl LogBook {
-    fn new() -> Self {
+impl Default for LogBook {
+    fn default() -> Self {
         Self {
             kept: Mutex::default(),
             newest: watch::Sender::new(0),
         }
     }
+}
 
+impl LogBook {
     /// Adds a line; the oldest go when there are too many bytes.
     pub fn add(&self, level: Level, generation: u64, context: &str, message: &str) {
         let mut kept = self.kept.lock();
@@ -100,7 +102,7 @@ impl Books {
         if let Some(book) = books.get(plugin) {
             return Arc::clone(book);
         }
-        let book = Arc::new(LogBook::new());
+        let book = Arc::new(LogBook::default());
         books.insert(plugin.to_owned(), Arc::clone(&book));
         book
     }
@@ -112,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_oldest_lines_make_room() {
-        let book = LogBook::new();
+        let book = LogBook::default();
         let long = "x".repeat(1 << 10);
         for _ in 0..1_000 {
             book.add(Level::Info, 1, "", &long);
@@ -129,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_hears_of_the_next_line() {
-        let book = Arc::new(LogBook::new());
+        let book = Arc::new(LogBook::default());
         book.add(Level::Info, 1, "", "first");
         book.wait(0).await;
         let waits = tokio::spawn({

@@ -70,7 +70,7 @@ async fn making(settings: PluginSettings) -> (Arc<Meter>, Arc<Statistics>, HookE
     let component = Component::from_binary(engine, &guest("misbehave")).expect("compiles");
     let linker = imports::linker(engine, &settings, None).expect("a linker");
     let pre = linker.instantiate_pre(&component).expect("links");
-    let exports = Exports::find(&pre, &[Hook::Prepare]).expect("exported");
+    let exports = Exports::find(&pre, &[Hook::Prepare], false).expect("exported");
     let meter = Arc::new(Meter::new(&settings.limits));
     let statistics = Arc::new(Statistics::new(Arc::clone(&meter)));
     let book = ENGINE.books().of("misbehave");

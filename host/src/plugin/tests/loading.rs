@@ -26,7 +26,7 @@ async fn a_plugin_says_what_it_is() {
     assert!(relay.handler("reply").is_some() && relay.handler("nothing").is_none());
     assert_eq!(relay.digest().len(), 64);
     let steps: Vec<_> = relay.report().steps.iter().map(|(step, _)| *step).collect();
-    assert_eq!(steps.last(), Some(&Step::Describe));
+    assert_eq!(steps.last(), Some(&Step::SelfTest));
     assert!(steps.contains(&Step::Compile));
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::support::{Room, context, generation, limited, none, try_load};
 use crate::plugin::bindings::hookcast::plugin::types::Call;
 use crate::plugin::instance::Instance;
-use crate::plugin::{CallContext, Generation, Hook, Isolation, Limits, PluginSettings};
+use crate::plugin::{CallContext, Generation, Hook, Isolation, Limits, PluginSettings, Recorder};
 
 /// Calls in a batch, and batches of each kind.
 const BATCH: u32 = 1_000;
@@ -56,6 +56,8 @@ async fn cost_of_a_call() {
     let message = format!(r#"{{"body":"{body}","topic":"Help","n":1}}"#);
     let bytes = message.len();
     let cx = context(Room::default());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let recorder = Recorder::start(folder.path(), 20).expect("a thread");
     for (guest, isolation) in [
         ("bench", Isolation::Warm),
         ("bench", Isolation::PerCall),
@@ -70,7 +72,9 @@ async fn cost_of_a_call() {
             isolation,
             ..limited(limits)
         };
-        let generation = generation(guest, settings).await;
+        let mut generation = generation(guest, settings).await;
+        // As on a server, which always records.
+        generation.watch = Some(recorder.watch(guest));
         let mut lease = generation.pool.lend(Hook::Prepare, &cx.endpoint).await;
         let instance = &mut lease.as_mut().expect("an instance").instance;
         let (mut wholes, mut raws) = (Vec::new(), Vec::new());

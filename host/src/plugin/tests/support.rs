@@ -97,15 +97,11 @@ pub fn limited(limits: Limits) -> PluginSettings {
 
 /// A call by a connection of a made-up endpoint.
 pub fn context(surroundings: Room) -> CallContext {
+    let around = Arc::new(surroundings);
     CallContext {
-        connection: surroundings.connection,
         user: Some("alice".into()),
-        method: "POST",
-        endpoint: "room".into(),
         received_at: 1_700_000_000_000_000,
-        queued: false,
-        depth: 0,
-        surroundings: Arc::new(surroundings),
+        ..CallContext::new(around.connection, "POST", "room".into(), around)
     }
 }
 
@@ -211,6 +207,18 @@ impl Surroundings for Room {
             return futures_util::future::pending().boxed();
         }
         async move { Ok(self.rows.iter().take(limit).cloned().collect()) }.boxed()
+    }
+
+    fn written(&self, write: &RowWrite) -> Value {
+        match write {
+            RowWrite::Insert { row } => {
+                serde_json::json!({"insert": {"id": "new-id", "body": row.0[0].to_json()}})
+            }
+            RowWrite::Update { row, .. } => {
+                serde_json::json!({"update": {"body": row.0[0].to_json()}})
+            }
+            RowWrite::Delete { old } => serde_json::json!({"delete": {"body": old.0[0].to_json()}}),
+        }
     }
 
     fn kv_get(&self, _: Arc<str>, _: Key) -> BoxFuture<'_, Result<Option<Stored>, HostError>> {

@@ -147,6 +147,20 @@ impl SqliteReader {
         Ok(oldest.map(|offset| offset as u64))
     }
 
+    /// The offset from which on the newest `count` changes of rows begin; none without
+    /// any.
+    pub async fn oldest_change(&self, log: i64, count: u64) -> sqlx::Result<Option<u64>> {
+        let oldest: Option<i64> = sqlx::query_scalar(
+            "SELECT min(offset) FROM (SELECT offset FROM hookcast_log \
+             WHERE endpoint = ? AND method IS NOT NULL ORDER BY offset DESC LIMIT ?)",
+        )
+        .bind(log)
+        .bind(count as i64)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(oldest.map(|offset| offset as u64))
+    }
+
     /// Up to `limit` events after `offset`, at most about `bytes` of them. Empty when
     /// there are none, or when the log was cut in between.
     pub async fn events(

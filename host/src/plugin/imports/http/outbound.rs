@@ -36,6 +36,8 @@ pub struct Outbound {
     pub meter: Arc<Meter>,
     /// `limits.http_concurrent`.
     pub concurrent: Arc<Semaphore>,
+    /// No request is sent: the call is a fixture's or a comparison's.
+    pub is_closed: bool,
 }
 
 impl Outbound {
@@ -52,6 +54,16 @@ impl Outbound {
             log,
             meter,
             concurrent,
+            is_closed: false,
+        }
+    }
+
+    /// The same, refusing all requests: nobody knows what they would be answered, and
+    /// sent once more they would be done once more.
+    pub fn closed(self) -> Self {
+        Self {
+            is_closed: true,
+            ..self
         }
     }
 
@@ -78,6 +90,8 @@ impl Outbound {
 pub struct CallRequests {
     /// Requests sent so far.
     pub sent: u32,
+    /// Requests were refused because the way out is closed.
+    pub refused: bool,
     /// Bytes they may still have.
     pub room: Room,
     /// Dropped with the call; whoever watches it ends then.
@@ -88,6 +102,7 @@ impl CallRequests {
     pub fn new(bytes: u64) -> Self {
         Self {
             sent: 0,
+            refused: false,
             room: Room(Arc::new(AtomicU64::new(bytes))),
             over: watch::Sender::new(()),
         }
