@@ -134,6 +134,16 @@ impl Generation {
         self.pool.idle()
     }
 
+    /// Makes one more instance, which serves the next call.
+    ///
+    /// # Errors
+    /// The same as of a call that finds no instance.
+    pub async fn add_instance(&self) -> Result<(), HookError> {
+        let (instance, _) = self.pool.make(Hook::Describe).await?;
+        self.pool.keep(instance);
+        Ok(())
+    }
+
     /// Drops instances that have waited for a call longer than `limits.idle`.
     pub fn trim(&self, now: Instant) {
         self.pool.trim(now);

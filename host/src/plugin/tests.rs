@@ -13,5 +13,4 @@ mod malformed;
 mod reload;
 #[cfg(javascript_runtime)]
 mod scripts;
-mod speed;
 mod support;
