@@ -67,5 +67,6 @@ mod shutdown;
 mod slow_consumer;
 mod storage_trouble;
 mod sync_before_ack;
+mod versions;
 mod waiting;
 mod websocket;

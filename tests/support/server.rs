@@ -62,6 +62,13 @@ impl Setup {
         self
     }
 
+    /// A component from anywhere, as plugin of this name.
+    pub fn file_as(mut self, path: &Path, plugin: &str) -> Self {
+        self.plugins
+            .push((format!("{plugin}.wasm"), path.to_owned()));
+        self
+    }
+
     /// A file from anywhere, under its own name in the plugins folder.
     pub fn file(mut self, path: &Path) -> Self {
         let name = path.file_name().expect("a file's name").to_string_lossy();
