@@ -157,3 +157,34 @@ async fn nothing_is_lost_while_it_comes_and_goes() {
         assert_eq!(watcher.recv().await["body"], n.to_string());
     }
 }
+
+#[tokio::test]
+async fn a_plugin_that_is_missing_at_start_is_waited_for() {
+    let mut server = server(1_000, "reject").await;
+    let mut client = server.subscribe("/chat").await;
+    client.acked(json!({"body": "before"})).await;
+    server.terminate();
+    server.ended().await;
+    let file = server.folder().join("plugins/versioned.wasm");
+    std::fs::remove_file(&file).expect("the plugin's file");
+
+    server.start().await;
+    server.log.with(&["ERROR", "versioned", "is missing"]).await;
+    let mut client = server.subscribe("/chat").await;
+    wait(&server, &mut client, "while", 1).await;
+    assert_eq!(stored(&server), ["before"]);
+    server.put_plugin("versioned", "versioned-b").await.ok();
+    assert!(client.answer_to("while").await.get("_ack").is_some());
+    assert_eq!(client.recv().await["p"], "b");
+
+    // The same with a file that does not load; the operator goes on with what there was.
+    server.terminate();
+    server.ended().await;
+    std::fs::write(&file, b"no plugin").expect("a broken file");
+    server.start().await;
+    let mut client = server.subscribe("/chat").await;
+    wait(&server, &mut client, "broken", 1).await;
+    post(&server, "resume").await;
+    assert!(client.answer_to("broken").await.get("_ack").is_some());
+    assert_eq!(client.recv().await["p"], "b");
+}

@@ -1,5 +1,6 @@
 //! `hookcast serve`: start everything, run, stop in order.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -94,18 +95,45 @@ async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
     if used.is_empty() && !config.plugins.dir.exists() {
         return Ok(Arc::new(plugins));
     }
-    let mut fatal = Vec::new();
+    let mut failed = BTreeMap::new();
     for result in plugins.load_folder().await? {
         match result {
-            Err(error) if used.contains(&error.plugin) => fatal.push(error.to_string()),
+            Err(error) if used.contains(&error.plugin) => {
+                failed.insert(error.plugin.clone(), error.to_string());
+            }
             Err(error) => tracing::error!("{error} (no endpoint uses it)"),
             Ok(_) => {}
         }
     }
+    let fatal = replace_missing(&plugins, &used, failed).await;
     if !fatal.is_empty() {
         bail!("{}", fatal.join("\n"));
     }
     Ok(Arc::new(plugins))
+}
+
+/// Has the generations that were live before stand in for plugins that are used and not
+/// there. What is wrong with those that have none.
+async fn replace_missing(
+    plugins: &Plugins,
+    used: &[String],
+    mut failed: BTreeMap<String, String>,
+) -> Vec<String> {
+    let mut fatal = Vec::new();
+    for name in used {
+        let loaded = plugins
+            .handle(name)
+            .is_some_and(|one| one.current().is_some());
+        if loaded {
+            continue;
+        }
+        let missing = || format!("the file of plugin `{name}` is missing");
+        let why = failed.remove(name).unwrap_or_else(missing);
+        if !plugins.stand_in(name, &why).await {
+            fatal.push(why);
+        }
+    }
+    fatal
 }
 
 async fn listen(key: &str, address: std::net::SocketAddr) -> Result<TcpListener> {

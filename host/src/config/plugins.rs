@@ -90,6 +90,11 @@ impl PluginsConfig {
         Ok(names)
     }
 
+    /// Whether a generation of the plugin is kept in the archive.
+    fn was_live(&self, name: &str) -> bool {
+        self.archive.join(name).is_dir()
+    }
+
     /// Reads a plugin's name in an endpoint; its file must be there, and be the only one.
     pub(super) fn installed(
         &self,
@@ -102,6 +107,8 @@ impl PluginsConfig {
             .map_err(|several| Wrong::new(format!("names {name:?}, but {several}"), ONE_FILE))?;
         let names = match found {
             Ok(names) if names.contains(&name) => return Ok(name),
+            // What was live before stands in for it.
+            Ok(_) if self.was_live(&name) => return Ok(name),
             Ok(names) => names,
             Err(error) => {
                 return Err(Wrong::new(

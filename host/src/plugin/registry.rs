@@ -26,6 +26,7 @@ mod file;
 mod info;
 mod rollback;
 mod slot;
+mod stand_in;
 mod standing;
 
 pub use activate::Activated;

@@ -81,7 +81,8 @@ impl Plugins {
         }
     }
 
-    async fn kept(&self, name: &str, entry: &Entry) -> Result<Source, RegistryError> {
+    /// A kept generation's file.
+    pub(super) async fn kept(&self, name: &str, entry: &Entry) -> Result<Source, RegistryError> {
         let (archive, plugin, wanted) = (self.archive.clone(), name.to_owned(), entry.clone());
         let read = file::blocking(move || match archive {
             Some(archive) => archive.read(&plugin, &wanted),
