@@ -1,4 +1,4 @@
-//! A GET by hand, for the admin listener of the server under test.
+//! Requests by hand, for the admin listener of the server under test.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,17 +6,32 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// An upload is answered when it has been compiled.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Status and body of a GET.
+pub fn get(server: SocketAddr, path: &str, bearer: &str) -> Result<(u16, String)> {
+    request(server, "GET", path, bearer, &[])
+}
 
 /// Status and body. HTTP/1.0, so that the body ends with the connection and is never chunked.
-pub fn get(server: SocketAddr, path: &str, bearer: &str) -> Result<(u16, String)> {
+pub fn request(
+    server: SocketAddr,
+    method: &str,
+    path: &str,
+    bearer: &str,
+    body: &[u8],
+) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&server, TIMEOUT)
         .with_context(|| format!("connect to {server}"))?;
     stream.set_read_timeout(Some(TIMEOUT))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.0\r\nHost: {server}\r\nAuthorization: Bearer {bearer}\r\n\r\n"
-    )?;
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\nHost: {server}\r\nAuthorization: Bearer {bearer}\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
     let mut response = String::new();
     stream
         .read_to_string(&mut response)

@@ -8,13 +8,17 @@ mod append;
 mod attack;
 mod connection;
 mod epoll;
+mod figure;
 mod figures;
+mod goals;
+mod hooks;
 mod http;
 mod limits;
 mod load;
 mod marker;
 mod measure;
 mod proc_stat;
+mod reload;
 mod report;
 mod run;
 mod serve_axum;
@@ -38,6 +42,11 @@ struct Cli {
 enum Command {
     /// Measure Hookcast, the axum reference and the floor, interleaved, and print medians
     Run(run::Args),
+    /// What a call of a hook costs, beside a native closure and wasmtime alone, and what memory
+    /// an instance takes
+    Hooks(hooks::Args),
+    /// How long it takes to exchange a plugin, to deploy a new one, and to start with a hundred
+    Reload(reload::Args),
     /// Attack for minutes by all plugins that misbehave, and check that the neighbours don't suffer
     Soak(soak::Args),
     /// Compare ways of writing one group of messages to SQLite: sqlx set-based, rusqlite per row
@@ -51,6 +60,8 @@ enum Command {
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Hooks(args) => hooks::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Append(args) => append::run(&args),
         Command::ServeAxum(args) => serve_axum::run(&args),

@@ -2,7 +2,7 @@
 
 pub mod cpu;
 pub mod floor;
-pub mod hooks;
+pub mod hook_times;
 pub mod idle;
 pub mod roundtrips;
 pub mod stuck;
@@ -26,7 +26,7 @@ pub enum Measure {
     /// Resident memory per idle WebSocket at 10,000
     Idle,
     /// Hook time per message, from the server's metrics
-    Hooks,
+    HookTimes,
     /// A plugin that loops: time to its sender's error, latency on another endpoint
     Stuck,
 }

@@ -44,12 +44,28 @@ fn ticks(stat: &str) -> Option<u64> {
 
 /// Resident memory of a process in KiB.
 pub fn rss_kib(pid: u32) -> Result<u64> {
-    let path = format!("/proc/{pid}/status");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse().ok())
-        .with_context(|| format!("{path} has no VmRSS"))
+    kib(&format!("/proc/{pid}/status"), "VmRSS:")
+}
+
+/// This process's share of the memory it uses (PSS), in KiB.
+pub fn own_pss_kib() -> Result<u64> {
+    kib("/proc/self/smaps_rollup", "Pss:")
+}
+
+/// What the kernel keeps to map this process's memory, in KiB.
+pub fn own_page_tables_kib() -> Result<u64> {
+    kib("/proc/self/status", "VmPTE:")
+}
+
+fn kib(path: &str, name: &str) -> Result<u64> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("read {path}"))?;
+    value(&text, name).with_context(|| format!("{path} has no {name}"))
+}
+
+/// The value of a line such as `VmRSS:    812 kB`.
+fn value(text: &str, name: &str) -> Option<u64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+    rest.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -63,8 +79,17 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_the_one_of_the_whole_name() {
+        let rollup = "Rss:   900 kB\nPss:    812 kB\nPss_Dirty:   5 kB\n";
+        assert_eq!(value(rollup, "Pss:"), Some(812));
+        assert_eq!(value(rollup, "VmPTE:"), None);
+    }
+
+    #[test]
     fn this_process_has_memory_and_uses_cpu() {
         assert!(rss_kib(std::process::id()).unwrap() > 100);
+        assert!(own_pss_kib().unwrap() > 100);
+        assert!(own_page_tables_kib().unwrap() > 0);
         assert!(cpu_of(std::process::id()).is_ok());
     }
 }

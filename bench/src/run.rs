@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 
 use crate::figures::Figures;
-use crate::measure::{Measure, cpu, floor, hooks, idle, roundtrips, stuck, sustained};
+use crate::measure::{Measure, cpu, floor, hook_times, idle, roundtrips, stuck, sustained};
 use crate::server::{HOOK_DEADLINE_MS, Kind, Setup};
 use crate::{limits, report};
 
@@ -22,7 +22,7 @@ const ALL: [Measure; 7] = [
     Measure::Floor,
     Measure::Cpu,
     Measure::Roundtrips,
-    Measure::Hooks,
+    Measure::HookTimes,
     Measure::Stuck,
     Measure::Sustained,
     Measure::Idle,
@@ -124,7 +124,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn subjects(measure: Measure, kinds: &[Kind]) -> Vec<Option<Kind>> {
     match measure {
         Measure::Floor => vec![None],
-        Measure::Hooks | Measure::Stuck => kinds
+        Measure::HookTimes | Measure::Stuck => kinds
             .iter()
             .filter(|kind| **kind == Kind::Hookcast)
             .copied()
@@ -154,7 +154,7 @@ impl Bench {
             Measure::Cpu => self.cpu(kind),
             Measure::Roundtrips => self.roundtrips(kind),
             Measure::Idle => self.idle(kind),
-            Measure::Hooks => self.hooks(),
+            Measure::HookTimes => self.hook_times(),
             Measure::Stuck => self.stuck(),
         }
     }
@@ -253,8 +253,8 @@ impl Bench {
         Ok(())
     }
 
-    fn hooks(&mut self) -> Result<()> {
-        let hooks = hooks::run(&self.setup)?;
+    fn hook_times(&mut self) -> Result<()> {
+        let hooks = hook_times::run(&self.setup)?;
         if hooks.is_empty() {
             bail!("the server's metrics tell of no hook: does the plugin have one?");
         }

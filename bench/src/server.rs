@@ -1,5 +1,7 @@
 //! A server under test: a child process with a fresh directory, on free ports of the loopback.
 
+mod config;
+
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -12,9 +14,10 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::http;
+pub use config::endpoint;
 
-/// Compiling a plugin on a busy machine takes its time.
-const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// Compiling a hundred plugins on a busy machine takes its time.
+const START_TIMEOUT: Duration = Duration::from_secs(300);
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
 const LOG_LINES_SHOWN: usize = 15;
@@ -53,10 +56,11 @@ pub struct Setup {
 }
 
 pub struct Server {
+    command: Command,
     child: Child,
     pub address: SocketAddr,
     pub admin: Option<SocketAddr>,
-    /// Config, database and log; removed with the server.
+    /// Config, database, compiled code and log; removed with the server.
     dir: TempDir,
 }
 
@@ -119,10 +123,11 @@ limits.hook = "{HOOK_DEADLINE_MS}ms"
         self.start_hookcast(&plugins, &config)
     }
 
-    fn start_hookcast(&self, plugins: &[(&str, &Path)], config: &str) -> Result<Server> {
+    /// Starts Hookcast with these plugins, each a name and a file. `config` has the endpoints.
+    pub fn start_hookcast(&self, plugins: &[(&str, &Path)], config: &str) -> Result<Server> {
         let dir = self.new_dir()?;
         let (address, admin) = (free_address()?, free_address()?);
-        let config = write_config(dir.path(), address, admin, plugins, config)?;
+        let config = config::write(dir.path(), address, admin, plugins, config)?;
         let program = self.hookcast.as_ref().context("--hookcast is not given")?;
         let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(config);
@@ -137,55 +142,6 @@ limits.hook = "{HOOK_DEADLINE_MS}ms"
     fn plugin(&self) -> Result<&Path> {
         self.plugin.as_deref().context("--plugin is not given")
     }
-}
-
-/// Copies the plugins and writes the configuration; `rest` is what differs from measure to measure.
-fn write_config(
-    dir: &Path,
-    address: SocketAddr,
-    admin: SocketAddr,
-    plugins: &[(&str, &Path)],
-    rest: &str,
-) -> Result<PathBuf> {
-    let dir = dir.canonicalize()?;
-    let folder = dir.join("plugins");
-    fs::create_dir(&folder)?;
-    for (name, file) in plugins {
-        fs::copy(file, folder.join(name).with_extension("wasm"))
-            .with_context(|| format!("copy {}", file.display()))?;
-    }
-    let text = format!(
-        r#"[server]
-listen = "{address}"
-[admin]
-listen = "{admin}"
-token = "{ADMIN_TOKEN}"
-[storage]
-url = "sqlite://{dir}/bench.db"
-[plugins]
-dir = "{dir}/plugins"
-{rest}"#,
-        dir = dir.display()
-    );
-    let config = dir.join("hookcast.toml");
-    fs::write(&config, text)?;
-    Ok(config)
-}
-
-/// An endpoint with one plugin; its name is its path's, and so is its table's as far as it can be.
-fn endpoint(path: &str, plugin: &str) -> String {
-    let name = path.trim_start_matches('/');
-    let table = name.replace('-', "_");
-    format!(
-        r#"[endpoints.{name}]
-path = "{path}"
-dialect = "gramex"
-table = "{table}"
-columns.body = "TEXT"
-columns.topic = "TEXT"
-plugins = ["{plugin}"]
-"#
-    )
 }
 
 impl Server {
@@ -204,28 +160,41 @@ impl Server {
             .spawn()
             .with_context(|| format!("run {}", command.get_program().display()))?;
         let mut server = Server {
+            command,
             child,
             address,
             admin,
             dir,
         };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    /// Stops the server and starts it again with all that it has on disk. The time from its
+    /// start to the first answer that it is ready.
+    pub fn restart(&mut self) -> Result<Duration> {
+        self.stop();
+        let began = Instant::now();
+        self.child = self.command.spawn().context("start it again")?;
+        self.wait_until_ready()?;
+        Ok(began.elapsed())
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
         let give_up = Instant::now() + START_TIMEOUT;
-        while !server.is_ready() {
-            if let Some(status) = server.child.try_wait()? {
-                bail!(
-                    "it ended with {status}; its log ends:\n{}",
-                    server.log_tail()
-                );
+        while !self.is_ready() {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("it ended with {status}; its log ends:\n{}", self.log_tail());
             }
             if Instant::now() > give_up {
                 bail!(
                     "not ready after {START_TIMEOUT:?}; its log ends:\n{}",
-                    server.log_tail()
+                    self.log_tail()
                 );
             }
             std::thread::sleep(POLL);
         }
-        Ok(server)
+        Ok(())
     }
 
     fn is_ready(&self) -> bool {
@@ -250,11 +219,8 @@ impl Server {
         Pid::from_raw(self.child.id().cast_signed())
             .is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok())
     }
-}
 
-/// Whatever goes wrong in a measure, its server doesn't outlive it.
-impl Drop for Server {
-    fn drop(&mut self) {
+    fn stop(&mut self) {
         let give_up = Instant::now() + STOP_TIMEOUT;
         if self.terminate() {
             while Instant::now() < give_up {
@@ -271,6 +237,13 @@ impl Drop for Server {
         // Both fail only if the child is gone already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Whatever goes wrong in a measure, its server doesn't outlive it.
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

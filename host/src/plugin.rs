@@ -53,7 +53,7 @@ pub use archive::{Archive, Entry, Outcome};
 pub use cache::CompileCache;
 pub use call::{Acceptance, Arg, CallContext, Cause, Input, Output, Refusal, User};
 pub use compile::{CompileFailure, CompileOrder, Compiler, compile_exit, compile_here};
-pub use engine::{Engine, EngineError, EngineSettings};
+pub use engine::{Engine, EngineError, EngineSettings, wasmtime_config};
 pub use error::{HookError, Place};
 pub use fixture::{Expect, Fixture, FixtureError, Ran, Scene, Wanted, run, shown_effects};
 pub use generation::{Generation, Handler};

@@ -52,7 +52,7 @@ enum Command {
     Guests,
     /// Test the page in a real browser
     Browser,
-    /// Measure the server next to its references; arguments go to `hookcast-bench run`
+    /// Measure the server next to its references, or `hooks`, or `reload` (bench/README.md)
     Bench(bench::Args),
     /// Attack the server for minutes by all plugins that misbehave, and watch the neighbours
     Soak(soak::Args),

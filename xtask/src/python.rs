@@ -18,12 +18,15 @@ const GUESTS: [(&str, &str); 2] = [
     ("tests/components/python/trouble.py", "trouble_py.wasm"),
 ];
 
+/// The plugin that is measured, and not tested.
+const BENCH: [(&str, &str); 1] = [("plugins/python/bench.py", "bench_py.wasm")];
+
 /// Builds the plugins and tests their build, or notes what is missing for that.
 pub fn test(summary: &mut Summary) {
     match missing() {
         Some(what) => summary.skip("plugins in Python", &what),
         None => {
-            if summary.run("plugins in Python", build) {
+            if summary.run("plugins in Python", || build(&GUESTS)) {
                 summary.run("tests of the Python SDK", test_sdk);
             }
         }
@@ -32,8 +35,19 @@ pub fn test(summary: &mut Summary) {
 
 /// Builds the plugins, or says why it does not: they are for tests only.
 pub fn build_or_say() -> Result<()> {
+    build_these_or_say(&GUESTS)
+}
+
+/// The same for the plugin that is measured. Where it will be.
+pub fn build_bench_or_say() -> Result<PathBuf> {
+    build_these_or_say(&BENCH)?;
+    let [(_, component)] = BENCH;
+    Ok(guests::folder().join(component))
+}
+
+fn build_these_or_say(plugins: &[(&str, &str)]) -> Result<()> {
     match missing() {
-        None => build(),
+        None => build(plugins),
         Some(what) => {
             eprintln!("SKIPPED plugins in Python: {what}");
             Ok(())
@@ -84,9 +98,9 @@ fn install() -> Result<()> {
     fs::write(&done, "").with_context(|| format!("can't write {}", done.display()))
 }
 
-fn build() -> Result<()> {
+fn build(plugins: &[(&str, &str)]) -> Result<()> {
     fs::create_dir_all(guests::folder())?;
-    for (module, component) in GUESTS {
+    for (module, component) in plugins {
         let module = workspace::root().join(module);
         let component = guests::folder().join(component);
         if is_stale(&component, &module)? {

@@ -4,6 +4,8 @@
 //! file would run code in the server. So the folder is private, and each file carries a
 //! MAC with a key of this host; one that does not match is compiled anew, never loaded.
 
+mod recent;
+
 use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Write};
@@ -14,6 +16,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use super::codegen;
+use recent::Recent;
 
 /// Bytes of all cached files together; the ones not written for longest go first.
 const LIMIT: u64 = 512 << 20;
@@ -28,6 +31,7 @@ const KEY: &str = "host.key";
 pub struct CompileCache {
     folder: PathBuf,
     key: [u8; TAG],
+    recent: Recent,
 }
 
 /// Machine code of a component, as wasmtime serialises it.
@@ -68,7 +72,23 @@ impl CompileCache {
         // It may have been there before, with other permissions.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
         let key = host_key(&folder)?;
-        Ok(Self { folder, key })
+        let recent = Recent::default();
+        Ok(Self {
+            folder,
+            key,
+            recent,
+        })
+    }
+
+    /// The component with this digest, if this process has loaded it lately; no file is
+    /// read for it.
+    pub fn recent(&self, engine: &wasmtime::Engine, digest: &[u8; 32]) -> Option<Component> {
+        self.recent.find(engine, digest)
+    }
+
+    /// Keeps a component in memory for a while.
+    pub fn remember(&self, digest: [u8; 32], component: &Component) {
+        self.recent.keep(digest, component);
     }
 
     /// The compiled form of the component with this digest; none when there is none, or

@@ -72,22 +72,30 @@ impl Compiler {
         wasm: Vec<u8>,
         limits: &Limits,
     ) -> Result<(Component, bool), String> {
-        if let Some(cache) = cache.clone() {
-            let engine = engine.clone();
-            let cached = off_thread(move || cache.load(&engine, &digest)).await?;
+        if let Some(cache) = &cache {
+            if let Some(component) = cache.recent(engine, &digest) {
+                return Ok((component, true));
+            }
+            let (files, engine) = (Arc::clone(cache), engine.clone());
+            let cached = off_thread(move || files.load(&engine, &digest)).await?;
             if let Some(component) = cached {
+                cache.remember(digest, &component);
                 return Ok((component, true));
             }
         }
         let code = self.compile(engine, wasm, limits).await?;
         let engine = engine.clone();
         let loaded = off_thread(move || {
-            if let Some(cache) = cache
-                && let Err(error) = cache.store(&engine, &digest, &code)
-            {
-                tracing::warn!("compiled code of a plugin was not cached: {error}");
+            let component = code.load(&engine);
+            if let Some(cache) = cache {
+                if let Err(error) = cache.store(&engine, &digest, &code) {
+                    tracing::warn!("compiled code of a plugin was not cached: {error}");
+                }
+                if let Ok(component) = &component {
+                    cache.remember(digest, component);
+                }
             }
-            code.load(&engine)
+            component
         });
         match loaded.await? {
             Ok(component) => Ok((component, false)),

@@ -80,11 +80,12 @@ pub struct Engine {
 impl Engine {
     /// Reserves the pool and starts the ticker. The compiler makes what the engine runs.
     pub fn new(settings: EngineSettings, compiler: Compiler) -> Result<Self, EngineError> {
-        let wasmtime =
-            wasmtime::Engine::new(&config(&settings)).map_err(|error| EngineError::Engine {
+        let wasmtime = wasmtime::Engine::new(&wasmtime_config(&settings)).map_err(|error| {
+            EngineError::Engine {
                 instances: settings.instances,
                 cause: format!("{error:#}"),
-            })?;
+            }
+        })?;
         let ticker = Ticker::start(wasmtime.clone()).map_err(EngineError::Ticker)?;
         Ok(Self {
             wasmtime,
@@ -166,7 +167,9 @@ pub(super) struct Slots {
     _permit: OwnedSemaphorePermit,
 }
 
-fn config(settings: &EngineSettings) -> Config {
+/// How the engine is set up: for the bench, which calls a guest with nothing of the host
+/// around it.
+pub fn wasmtime_config(settings: &EngineSettings) -> Config {
     let count = settings.instances;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(count)

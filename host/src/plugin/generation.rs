@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use super::error::HookError;
 use super::hook::Hook;
 use super::limits::Unit;
 use super::load::LoadReport;
@@ -157,6 +158,16 @@ impl Generation {
     /// Instances that wait for a call.
     pub fn idle(&self) -> usize {
         self.pool.idle()
+    }
+
+    /// Makes one more instance, which serves the next call.
+    ///
+    /// # Errors
+    /// The same as of a call that finds no instance.
+    pub async fn add_instance(&self) -> Result<(), HookError> {
+        let (instance, _) = self.pool.make(Hook::Describe).await?;
+        self.pool.keep(instance);
+        Ok(())
     }
 
     /// Drops instances that have waited for a call longer than `limits.idle`.

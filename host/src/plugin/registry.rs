@@ -23,6 +23,7 @@ use super::source::Source;
 mod activate;
 mod error;
 mod file;
+mod folder;
 mod info;
 mod rollback;
 mod slot;
@@ -93,28 +94,6 @@ impl Plugins {
     pub fn recorded(mut self, recorder: Recorder) -> Self {
         self.recorder = Some(recorder);
         self
-    }
-
-    /// Loads every plugin of the folder, one after the other by name. Files that begin
-    /// with a dot are uploads in progress and are left alone. A plugin that fails is in
-    /// the answer and in [`Plugins::list`]; the others load.
-    pub async fn load_folder(
-        &self,
-    ) -> Result<Vec<Result<Arc<Generation>, LoadError>>, RegistryError> {
-        let names = file::names(&self.folder).map_err(|error| RegistryError::File {
-            what: "read the plugins folder",
-            path: self.folder.clone(),
-            error,
-        })?;
-        let mut results = Vec::with_capacity(names.len());
-        for name in names {
-            let loaded = self.candidate(&name, None).await;
-            results.push(match loaded {
-                Ok(candidate) => Ok(self.activate_at_start(candidate).await?),
-                Err(error) => Err(error),
-            });
-        }
-        Ok(results)
     }
 
     /// The way to a plugin; none when there is no plugin of this name.

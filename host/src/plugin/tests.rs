@@ -14,5 +14,4 @@ mod malformed;
 mod reload;
 #[cfg(javascript_runtime)]
 mod scripts;
-mod speed;
 mod support;

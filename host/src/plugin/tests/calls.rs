@@ -218,3 +218,16 @@ async fn more_calls_than_instances_wait_their_turn() {
     let answers = futures_util::future::join_all(calls).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
 }
+
+#[tokio::test]
+async fn an_instance_that_was_added_serves_the_next_call() {
+    let bench = generation("bench", PluginSettings::default()).await;
+    let before = bench.idle();
+    bench.add_instance().await.expect("an instance");
+    assert_eq!(bench.idle(), before + 1);
+    let made = bench.figures()[0].calls;
+    let cx = context(Room::default());
+    bench.prepare(&cx, "{}", &mut none()).await.expect("ok");
+    assert_eq!(bench.figures()[0].calls, made, "it made another one");
+    assert_eq!(bench.idle(), before + 1);
+}

@@ -130,20 +130,15 @@ async fn what_is_no_plugin_is_refused_at_its_step_with_a_remedy() {
 #[tokio::test]
 async fn compiled_code_is_cached_and_never_trusted_when_changed() {
     let folder = tempfile::tempdir().expect("a folder");
-    let cache = Arc::new(CompileCache::open(folder.path()).expect("opens"));
+    let open = || Arc::new(CompileCache::open(folder.path()).expect("opens"));
     let settings = Arc::new(PluginSettings::default());
     let source = Source::uploaded(folder.path(), "bench", guest("bench"));
-    let again = || {
-        let cache = Some(Arc::clone(&cache));
-        load(
-            &ENGINE,
-            cache,
-            1,
-            "bench",
-            source.clone(),
-            Arc::clone(&settings),
-        )
+    let load = |cache| {
+        let (source, settings) = (source.clone(), Arc::clone(&settings));
+        load(&ENGINE, Some(cache), 1, "bench", source, settings)
     };
+    // As after a restart: nothing is in memory.
+    let again = || load(open());
     assert!(!again().await.expect("compiles").report().cached);
     assert!(again().await.expect("loads").report().cached);
 
@@ -160,4 +155,15 @@ async fn compiled_code_is_cached_and_never_trusted_when_changed() {
         again().await.expect("loads").report().cached,
         "the good one replaced it"
     );
+
+    // What a process has loaded it keeps for a while, whatever becomes of the file.
+    let cache = open();
+    let first = load(Arc::clone(&cache)).await.expect("loads");
+    assert!(first.report().cached);
+    std::fs::remove_file(&path).expect("removable");
+    let again = load(cache).await.expect("loads");
+    assert!(again.report().cached);
+    let cx = context(Room::default());
+    let answer = again.prepare(&cx, "{}", &mut none()).await.expect("ok");
+    assert_eq!(parse(answer)["hop"], 1);
 }

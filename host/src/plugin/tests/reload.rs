@@ -69,6 +69,31 @@ async fn the_folder_is_loaded_and_failures_are_listed() {
 }
 
 #[tokio::test]
+async fn the_answers_are_in_the_order_of_the_names() {
+    let (folder, plugins) = plugins();
+    // The first takes longest, and there are more than are loaded at the same time.
+    let names: Vec<_> = (10..22).map(|at| format!("p{at}")).collect();
+    for (at, name) in names.iter().enumerate() {
+        let bytes = match at {
+            0 => guest("chat"),
+            _ => b"not wasm".to_vec(),
+        };
+        let file = folder.path().join(name).with_extension("wasm");
+        std::fs::write(file, bytes).expect("writable");
+    }
+    let results = plugins.load_folder().await.expect("readable");
+    let order: Vec<_> = results
+        .iter()
+        .map(|result| match result {
+            Ok(generation) => generation.name().to_string(),
+            Err(error) => error.plugin.clone(),
+        })
+        .collect();
+    assert_eq!(order, names);
+    assert!(results[0].is_ok(), "{:?}", results[0]);
+}
+
+#[tokio::test]
 async fn a_swap_leaves_the_old_generation_to_those_who_hold_it() {
     let (_folder, plugins) = plugins();
     let (first, _) = put(&plugins, "v", guest("versioned-a"))
