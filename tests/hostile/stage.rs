@@ -115,10 +115,9 @@ impl Stage {
             if time == WARM_UP {
                 before = self.memory();
             }
-            let old = self.called(CALLS).await;
-            assert!(old >= CALLS, "{way:?}: an instance is kept");
+            self.warm_up(way).await;
             self.attack(way, code).await;
-            let new = self.called(1).await;
+            let new = self.calls().await;
             assert!(new < CALLS, "{way:?}: the instance has had {new} calls");
         }
         let after = self.memory();
@@ -179,13 +178,15 @@ impl Stage {
         served(&mut self.neighbour, &mut self.sent).await;
     }
 
-    /// Calls so often, and what the last call says.
-    async fn called(&mut self, times: u64) -> u64 {
-        let mut calls = 0;
-        for _ in 0..times {
-            calls = self.calls().await;
+    /// Calls until an instance has had so many that a fresh one is told apart. The last
+    /// attack's may still be on its way, and take one.
+    async fn warm_up(&mut self, way: &Way) {
+        for _ in 0..CALLS * 20 {
+            if self.calls().await >= CALLS {
+                return;
+            }
         }
-        calls
+        panic!("{way:?}: no instance is kept");
     }
 
     /// Calls that the instance which answers has had, this one included.

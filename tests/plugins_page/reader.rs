@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::blocks::Block;
 use crate::support::log::Log;
-use crate::support::{admin, eventually, server};
+use crate::support::{admin, command, eventually, server};
 
 pub struct Reader {
     folder: TempDir,
@@ -144,6 +144,7 @@ impl Reader {
         command
             .args(&words[1..])
             .current_dir(self.folder.path())
+            .env("CARGO_TARGET_DIR", command::build_folder())
             .env_remove("HOOKCAST_ADMIN_TOKEN")
             .env_remove("RUST_LOG")
             .envs(self.variables.iter().cloned());

@@ -1,6 +1,6 @@
 //! The command line, run in a folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Runs a command and returns what it printed.
@@ -23,7 +23,17 @@ pub fn complaint(folder: &Path, words: &[&str]) -> String {
 fn run(folder: &Path, words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_hookcast"))
         .args(words)
+        .env("CARGO_TARGET_DIR", build_folder())
         .current_dir(folder)
         .output()
         .expect("the command runs")
+}
+
+/// Where this test has cargo build plugins. To cargo all new plugins of one name are one
+/// package, wherever they are: tests that build them at the same time need folders of their
+/// own. These stay for the next run.
+pub fn build_folder() -> PathBuf {
+    let test = std::thread::current();
+    let test = test.name().unwrap_or("test").replace("::", "-");
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(test)
 }
