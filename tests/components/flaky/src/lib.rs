@@ -64,7 +64,9 @@ impl Modify for Flaky {
 
 fn ends_with_one_of(message: &Json, digits: &str) -> bool {
     let body = message["body"].as_str().unwrap_or("");
-    body.chars().last().is_some_and(|last| digits.contains(last))
+    body.chars()
+        .last()
+        .is_some_and(|last| digits.contains(last))
 }
 
 /// Leaves a trace that must vanish with the call.
