@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, Result, bail};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::admin;
@@ -36,6 +36,8 @@ pub async fn run(config: Config) -> Result<()> {
         tracing::warn!("{warning}");
     }
     raise_file_limit(config.server.max_connections);
+    // From here on SIGTERM means an orderly end, also right after `/readyz` has answered.
+    let terminate = signal(SignalKind::terminate())?;
     // Addresses first: a port in use must not cost the time of compiling plugins.
     let public = listen("server.listen", config.server.listen).await?;
     let operators = listen("admin.listen", config.admin.listen).await?;
@@ -51,7 +53,7 @@ pub async fn run(config: Config) -> Result<()> {
     let _watching = reload::watch::start(&app)?;
     announce(&app.config());
 
-    terminated().await?;
+    terminated(terminate).await?;
     tracing::info!("stopping");
     app.stopping.store(true, Ordering::Relaxed);
     stop.send_replace(true);
@@ -155,8 +157,7 @@ fn announce(config: &Config) {
 }
 
 /// Waits for SIGTERM or Ctrl-C.
-async fn terminated() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
+async fn terminated(mut terminate: Signal) -> Result<()> {
     tokio::select! {
         _ = terminate.recv() => Ok(()),
         result = tokio::signal::ctrl_c() => Ok(result?),

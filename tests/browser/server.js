@@ -49,6 +49,7 @@ token = "${ADMIN_TOKEN}"
 url = "sqlite://${this.path('hookcast.db')}"
 [plugins]
 dir = "${this.path('plugins')}"
+archive = "${this.path('archive')}"
 [engine]
 cache = "${this.path('cache')}"
 [endpoints.chat]
