@@ -78,12 +78,7 @@ impl Pool {
     ) -> Self {
         let network = engine.network();
         let meter = statistics.meter();
-        let outbound = Outbound::new(
-            network,
-            Arc::clone(&settings),
-            Arc::clone(&log),
-            Arc::clone(&meter),
-        );
+        let outbound = Outbound::new(network, Arc::clone(&settings), Arc::clone(&log));
         Self {
             outbound: Arc::new(outbound),
             memories: Engine::slots_of(pre.component()),
@@ -121,8 +116,7 @@ impl Pool {
     }
 
     fn closed(&self, settings: Arc<PluginSettings>, log: Arc<PluginLog>) -> Outbound {
-        let meter = Arc::clone(log.meter());
-        Outbound::new(self.engine.network(), settings, log, meter).closed()
+        Outbound::new(self.engine.network(), settings, log).closed()
     }
 
     /// Whether its instances export fixtures.
@@ -245,7 +239,6 @@ impl Pool {
         let tape = Tape::new(conditions.script);
         let state = State::new(
             conditions.settings,
-            Arc::clone(conditions.log.meter()),
             conditions.log,
             Arc::clone(&clock),
             conditions.outbound,

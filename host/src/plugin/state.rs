@@ -87,13 +87,13 @@ impl ActiveCall {
 impl State {
     pub fn new(
         settings: Arc<PluginSettings>,
-        meter: Arc<Meter>,
         log: Arc<PluginLog>,
         clock: Arc<RunClock>,
         outbound: Arc<Outbound>,
         tape: Tape,
     ) -> Self {
         let captured = Captured::new(Arc::clone(&log));
+        let meter = Arc::clone(log.meter());
         // No environment, arguments, folders, stdin or network (sockets are denied unless
         // the builder allows them): nothing is reachable through WASI but clocks and
         // random numbers.

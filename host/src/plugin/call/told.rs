@@ -2,7 +2,7 @@
 //! asked for it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -76,7 +76,7 @@ impl Generation {
         given: Given,
         error: &HookError,
     ) -> Option<Arc<str>> {
-        if !watch.failures.is_open() {
+        if !watch.takes_failure(Instant::now()) {
             return None;
         }
         let outcome = Err(error.clone());

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use metrics::Counter;
@@ -30,6 +30,8 @@ pub struct Watch {
     active: AtomicBool,
     wanted: Mutex<Option<WantedCalls>>,
     shadow: ArcSwapOption<Shadow>,
+    /// The second that failures are counted in, and how many it has had.
+    second: Mutex<(Instant, usize)>,
     /// The last id, in microseconds since 1970.
     last: AtomicU64,
     dropped_total: Counter,
@@ -76,11 +78,31 @@ impl Watch {
             active: AtomicBool::new(false),
             wanted: Mutex::default(),
             shadow: ArcSwapOption::empty(),
+            second: Mutex::new((Instant::now(), 0)),
             last: AtomicU64::new(0),
             dropped_total: metrics::counter!(
                 "hookcast_plugin_fixtures_dropped_total", "plugin" => plugin.to_owned()
             ),
         }
+    }
+
+    /// Whether a call that has failed now is to be kept. No more in a second than the
+    /// shelf holds: the others would push each other out, and a plugin that fails all the
+    /// time would have the disk of everybody written to for nothing.
+    pub fn takes_failure(&self, now: Instant) -> bool {
+        if !self.failures.is_open() {
+            return false;
+        }
+        let mut second = self.second.lock();
+        if now.saturating_duration_since(second.0) >= Duration::from_secs(1) {
+            *second = (now, 0);
+        }
+        second.1 += 1;
+        let takes = second.1 <= self.failures.holds();
+        if !takes {
+            self.dropped_total.increment(1);
+        }
+        takes
     }
 
     /// Keeps a failed call; gives its id unless it can't be kept.
@@ -208,5 +230,24 @@ impl Shadow {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_that_fails_all_the_time_is_not_written_down_all_the_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shelf = |keep| Shelf::new(folder.path().to_owned(), keep);
+        let (writer, _jobs) = std::sync::mpsc::sync_channel(1);
+        let watch = Watch::new("p", shelf(3), shelf(0), writer.clone());
+        let now = Instant::now();
+        let taken = (0..100).filter(|_| watch.takes_failure(now)).count();
+        assert_eq!(taken, 3, "what the shelf holds");
+        assert!(watch.takes_failure(now + Duration::from_secs(1)));
+        let none = Watch::new("p", shelf(0), shelf(0), writer);
+        assert!(!none.takes_failure(now));
     }
 }

@@ -41,18 +41,13 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    pub fn new(
-        network: Arc<Network>,
-        settings: Arc<PluginSettings>,
-        log: Arc<PluginLog>,
-        meter: Arc<Meter>,
-    ) -> Self {
+    pub fn new(network: Arc<Network>, settings: Arc<PluginSettings>, log: Arc<PluginLog>) -> Self {
         let concurrent = Arc::new(Semaphore::new(settings.limits.http_concurrent));
         Self {
             network,
             settings,
+            meter: Arc::clone(log.meter()),
             log,
-            meter,
             concurrent,
             is_closed: false,
         }

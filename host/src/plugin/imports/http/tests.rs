@@ -71,14 +71,14 @@ fn plugin(resolver: &Arc<Answers>, grants: &[String], limits: Limits) -> Http {
     let log = Arc::new(PluginLog::new(
         "p".into(),
         1,
-        Arc::clone(&meter),
+        meter,
         Books::default().of("p"),
     ));
     let network = Network {
         resolver: Box::new(Arc::clone(resolver)),
         tls: Tls::default(),
     };
-    let outbound = Outbound::new(Arc::new(network), settings, log, meter);
+    let outbound = Outbound::new(Arc::new(network), settings, log);
     let mut http = Http::new(Arc::new(outbound));
     http.begin();
     http
