@@ -17,6 +17,7 @@ pub mod dialect;
 pub mod directory;
 pub mod effects;
 pub mod endpoint;
+pub mod expression;
 pub mod filter;
 pub mod frame;
 #[cfg(test)]
