@@ -227,7 +227,7 @@ async fn an_open_without_a_list_refuses_the_subscription() {
     let server = server().await;
     for (address, key, why) in [
         // Nobody is signed in: there is nobody whose messages could be shown.
-        ("/inbox", "open.recipient", "`user`"),
+        ("/inbox", "open.recipient", "null has no keys"),
         ("/wrong?n=1", "open.n", "\"1\": a query key takes a list"),
         ("/wrong", "open.n", "[1] can't be a query key's value"),
     ] {

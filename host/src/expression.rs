@@ -22,8 +22,11 @@ use serde_json::Value;
 
 pub use scope::{NAMES, Scope};
 
-/// Longest expression, in bytes: the parser's and the evaluation's recursion go by it.
+/// Longest expression, in bytes.
 const LONGEST: usize = 2_048;
+/// The parser recurses, several calls for each level of an expression. Of this, only what
+/// is used is taken.
+const PARSER_STACK: usize = 64 << 20;
 /// Longest text of what went wrong that is passed on, in characters: it may show values.
 const LONGEST_PROBLEM: usize = 200;
 
@@ -97,16 +100,26 @@ impl Expression {
             let message = format!("it is longer than {LONGEST} bytes: write a plugin for that");
             return Err(Problem::new(message));
         }
-        contained(|| {
-            let parsed = ENVIRONMENT.parser().parse_with_source_info(text);
-            let (mut program, source) = parsed.map_err(|errors| check::syntax(text, &errors))?;
-            let used = check::references(text, &program, &source, names)?;
-            bounds::insert(&mut program);
-            Ok(Self {
-                text: text.into(),
-                program: Arc::new(program),
-                used: used.into(),
-            })
+        std::thread::scope(|scope| {
+            let parser = std::thread::Builder::new()
+                .name("expression".into())
+                .stack_size(PARSER_STACK);
+            let compiled = parser.spawn_scoped(scope, || Self::parse(text, names));
+            let compiled = compiled.map_err(|error| Problem::new(error.to_string()))?;
+            // The parser is generated code, which panics on some inputs.
+            compiled.join().unwrap_or_else(|_| Err(panicked()))
+        })
+    }
+
+    fn parse(text: &str, names: &[&'static str]) -> Result<Self, Problem> {
+        let parsed = ENVIRONMENT.parser().parse_with_source_info(text);
+        let (mut program, source) = parsed.map_err(|errors| check::syntax(text, &errors))?;
+        let used = check::references(text, &program, &source, names)?;
+        bounds::insert(&mut program);
+        Ok(Self {
+            text: text.into(),
+            program: Arc::new(program),
+            used: used.into(),
         })
     }
 
@@ -131,13 +144,16 @@ impl Expression {
     /// It has none: a key is not there, a text is added to a number, a list is too long to
     /// be gone through.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Problem> {
-        contained(|| {
+        let evaluate = || {
             let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
             context.set_variable_resolver(scope);
             let value = bounds::within(|| cel::Value::resolve(&self.program, &context));
             let value = value?.map_err(|error| problem_of(&error))?;
             convert::to_json(&value)
-        })
+        };
+        // One expression of somebody else's library must not end the task of a connection.
+        // What it has seen is dropped with it, except for what never changes.
+        catch_unwind(AssertUnwindSafe(evaluate)).unwrap_or_else(|_| Err(panicked()))
     }
 
     /// Evaluates a condition.
@@ -166,22 +182,51 @@ impl fmt::Debug for Expression {
     }
 }
 
-/// Runs the library. One expression must not end a task that serves others: the library's
-/// parser is generated code that panics on some inputs, and its evaluation may.
-fn contained<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
-    // What the work has seen is dropped with it, except for what never changes.
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Problem::new("it can't be handled; write it in another way")))
+fn panicked() -> Problem {
+    Problem::new("it can't be handled; write it in another way")
 }
 
+/// In words, and without values where these can be large or somebody's.
 fn problem_of(error: &ExecutionError) -> Problem {
+    let cannot = |what: &str, types: &[String]| match (what, types) {
+        ("_._" | "_[_]", [of, ..]) if of == "null_type" => "null has no keys".to_owned(),
+        _ => {
+            let what = what.trim_matches('_');
+            format!("`{what}` can't be done with {}", types.join(", "))
+        }
+    };
+    let types = |values: &[&cel::Value]| {
+        let types = values.iter().map(|value| value.type_of().to_string());
+        types.collect::<Vec<_>>()
+    };
     Problem::new(match error {
         ExecutionError::NoSuchKey(key) => shortened(&format!("there is no `{key}`")),
         ExecutionError::UndeclaredReference(name) => format!("there is no `{name}` here"),
         ExecutionError::NoSuchOverload(overload) => {
-            let types = overload.argument_types().join(", ");
-            format!("`{}` can't be done with {types}", overload.function())
+            cannot(overload.function(), overload.argument_types())
         }
+        ExecutionError::UnsupportedBinaryOperator(operator, one, other) => {
+            cannot(operator, &types(&[one, other]))
+        }
+        ExecutionError::ValuesNotComparable(one, other) => {
+            cannot("comparing", &types(&[one, other]))
+        }
+        ExecutionError::UnsupportedIndex(index, of) => cannot("[]", &types(&[of, index])),
+        ExecutionError::UnsupportedTargetType { target } => cannot("it", &types(&[target])),
+        ExecutionError::NotSupportedAsMethod { method, target } => {
+            cannot(method, &types(&[target]))
+        }
+        ExecutionError::UnsupportedKeyType(key) => {
+            format!("a value of type {} can't be a key", key.type_of())
+        }
+        ExecutionError::DuplicateKey(_) => "it gives an object the same key twice".to_owned(),
+        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
+            "it divides by zero".to_owned()
+        }
+        ExecutionError::Overflow(operator, ..) => {
+            format!("`{operator}` gives a number beyond 64 bits")
+        }
+        ExecutionError::IndexOutOfBounds(_) => "the list is not that long".to_owned(),
         other => shortened(&other.to_string()),
     })
 }

@@ -1,7 +1,6 @@
 //! Values of the config that are expressions: compiled here, so that a mistake in one is
 //! found at start and shown in its place.
 
-use super::reader::Wrong;
 use super::value::Value;
 use crate::expression::{Expression, Problem, Scope};
 
@@ -10,10 +9,9 @@ const REMEDY: &str = "docs/expressions.md says what expressions can do";
 /// Reads an expression that may use these names. What is wrong with it is reported where
 /// in the expression it is wrong; none then.
 pub(super) fn read_expression(value: &Value<'_>, names: &[&'static str]) -> Option<Expression> {
-    let text = value.text().map_err(|wrong| {
-        let wrong = Wrong::new(wrong.what, "write an expression in quotes, as \"true\"");
-        value.reading.report_value(value, wrong);
-    });
+    let text = value
+        .text()
+        .map_err(|wrong| value.reading.report_value(value, wrong));
     let text = text.ok()?;
     let compiled = Expression::compile_with(&text, names);
     compiled
@@ -55,10 +53,16 @@ fn place_in(value: &Value<'_>, text: &str, column: usize) -> Option<usize> {
     let rest = value.reading.text_from(value.at);
     let quotes = ["\"\"\"", "'''", "\"", "'"];
     let quote = quotes.into_iter().find(|quote| rest.starts_with(quote))?;
-    if !rest[quote.len()..].starts_with(text) {
+    let mut inside = &rest[quote.len()..];
+    if quote.len() == 3 {
+        // TOML leaves out a line's end that follows.
+        inside = inside.strip_prefix("\r\n").unwrap_or(inside);
+        inside = inside.strip_prefix('\n').unwrap_or(inside);
+    }
+    if !inside.starts_with(text) {
         return None;
     }
     let mut characters = text.char_indices().skip(column.saturating_sub(1));
     let offset = characters.next().map_or(text.len(), |(byte, _)| byte);
-    Some(value.at + quote.len() + offset)
+    Some(value.at + (rest.len() - inside.len()) + offset)
 }

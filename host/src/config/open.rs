@@ -24,7 +24,7 @@ impl OpenArgs {
             // Of those that depend on the client, the key is all that can be checked.
             let values = match constant(&value, &expression) {
                 Ok(None) => Vec::new(),
-                Ok(Some(json)) => match args::values(&json) {
+                Ok(Some(json)) => match args::values(&key, &json) {
                     Ok(values) => values,
                     Err(problem) => {
                         let what = format!("gives {json}: {problem}");

@@ -93,8 +93,8 @@ async fn run_hooks(
     client.args.write().clone_from(asked);
     let mut effects = Effects::default();
     let call = client.call("", now_micros() as u64);
-    let set = open_args::set(&connection.endpoint.settings().open, &call)?;
-    open_args::replace(&mut client.args.write(), set);
+    let args = open_args::applied(&connection.endpoint.settings().open, &call, asked)?;
+    *client.args.write() = args;
     for generation in chain.with(Hook::Open) {
         let args = client.args.read().clone();
         let args: Vec<_> = args

@@ -48,16 +48,18 @@ const TYPES: &[&str] = &[
     "bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint",
 ];
 
+/// Deepest nesting. Evaluating recurses, on the stack of whoever does it.
+const DEEPEST: usize = 100;
+
 /// The first syntax error.
 pub(super) fn syntax(text: &str, errors: &ParseErrors) -> Problem {
     let Some(first) = errors.errors.first() else {
         return Problem::new("it can't be read");
     };
-    let message = first.msg.trim();
-    let message = match message.split_once('\n') {
-        Some((line, _)) => line,
-        None => message,
-    };
+    let message = first.msg.lines().next().unwrap_or_default();
+    // Behind it is the list of all that could follow, which is nearly everything.
+    let message = message.split(" expecting {").next().unwrap_or_default();
+    let message = message.replace("'<EOF>'", "the end");
     // Lines and columns count from 1; the library knows no place for some errors.
     let (Ok(line @ 1..), Ok(column @ 1..)) =
         (usize::try_from(first.pos.0), usize::try_from(first.pos.1))
@@ -87,6 +89,7 @@ pub(super) fn references(
         names,
         own: Vec::new(),
         used: Vec::new(),
+        depth: 0,
     };
     check.visit(program)?;
     Ok(check.used)
@@ -99,10 +102,21 @@ struct Check<'a> {
     /// What `map` and its like have named around the place at hand.
     own: Vec<&'a str>,
     used: Vec<&'static str>,
+    depth: usize,
 }
 
 impl<'a> Check<'a> {
     fn visit(&mut self, part: &'a IdedExpr) -> Result<(), Problem> {
+        if self.depth == DEEPEST {
+            return Err(self.problem(part, "it is nested too deeply: write a plugin for that"));
+        }
+        self.depth += 1;
+        let visited = self.visit_inside(part);
+        self.depth -= 1;
+        visited
+    }
+
+    fn visit_inside(&mut self, part: &'a IdedExpr) -> Result<(), Problem> {
         match &part.expr {
             Expr::Literal(_) => Ok(()),
             Expr::Ident(name) => self.name(part, name),
@@ -170,7 +184,7 @@ impl<'a> Check<'a> {
         if !is_operator && !FUNCTIONS.contains(&function.as_str()) {
             let remedy = match nearest(&function, FUNCTIONS.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "docs/expressions.md lists them".to_owned(),
+                None => "look at the list of functions".to_owned(),
             };
             let message = format!("there is no function `{function}`; {remedy}");
             return Err(self.problem(part, message));
@@ -205,8 +219,19 @@ impl<'a> Check<'a> {
 
     fn problem(&self, part: &IdedExpr, message: impl Into<String>) -> Problem {
         match self.source.offset_for(part.id) {
-            Some((start, _)) => Problem::at(message, self.text, start as usize),
+            Some((start, _)) => Problem::at(message, self.text, self.begin(start as usize)),
             None => Problem::new(message),
         }
+    }
+
+    /// The library has a call begin at its parenthesis; people look at the name.
+    fn begin(&self, start: usize) -> usize {
+        let before = self.text.get(..start).unwrap_or_default();
+        let after = self.text.get(start..).unwrap_or_default();
+        if after.starts_with(['(', '{']) {
+            let name = |c: char| c.is_alphanumeric() || c == '_';
+            return before.trim_end_matches(name).len();
+        }
+        start
     }
 }

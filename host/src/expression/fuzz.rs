@@ -70,7 +70,7 @@ fn answer(text: &str, scope: &Scope<'_>) -> Result<Value, String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
     #[test]
     fn any_words_have_an_answer(text in words()) {

@@ -122,8 +122,7 @@ fn kept(endpoint: &Endpoint) -> Result<(&Table, &SqliteReader), Rejection> {
 }
 
 /// The conditions of a DELETE, as a query string would have them. Whatever could select
-/// more than was meant is refused: an empty value, which in a query string stands for
-/// any; a null; keys that shape history.
+/// more than was meant is refused: an empty value, a null, keys that shape history.
 fn conditions(message: &Map<String, Value>, table: &Table) -> Result<Args, Rejection> {
     let mut conditions = Args::new();
     for (key, value) in message {
@@ -136,18 +135,14 @@ fn conditions(message: &Map<String, Value>, table: &Table) -> Result<Args, Rejec
             return Err(wrong(text));
         }
         let values = match value {
-            Value::Array(_) => args::values(value).unwrap_or_default(),
-            value => args::value(value).into_iter().collect(),
+            Value::Array(_) => args::values(key, value),
+            value => args::value(key, value).map(|value| vec![value]),
         };
-        let is_null_test = key.ends_with('!');
-        let unsaid = values.iter().any(|value| value.is_empty() && !is_null_test);
-        if values.is_empty() || unsaid {
-            let text = format!(
-                "`{key}` needs a value to delete by: text, number, true, false, or a list of them"
-            );
-            return Err(wrong(text));
+        match values {
+            Ok(values) if !values.is_empty() => conditions.push((key.clone(), values)),
+            Ok(_) => return Err(wrong(format!("`{key}` has no value to delete by"))),
+            Err(problem) => return Err(wrong(format!("`{key}` in a DELETE: {problem}"))),
         }
-        conditions.push((key.clone(), values));
     }
     if conditions.is_empty() {
         let columns: Vec<_> = table.columns.iter().map(|column| &*column.name).collect();
