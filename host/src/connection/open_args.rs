@@ -17,7 +17,11 @@ use crate::rejection::{Rejection, code};
 /// # Errors
 /// One of them has no value for this client, or none that a query key can have: the
 /// subscription must not begin, because it might show more than it should.
-pub(super) fn applied(open: &OpenArgs, call: &CallContext, asked: &Args) -> Result<Args, Rejection> {
+pub(super) fn applied(
+    open: &OpenArgs,
+    call: &CallContext,
+    asked: &Args,
+) -> Result<Args, Rejection> {
     let scope = scope::of(call);
     let mut args = asked.clone();
     let mut nothing = false;
