@@ -41,12 +41,23 @@ const CONFIG: &str = r#"
     columns.body = "TEXT"
     columns.n = "INTEGER"
     columns.done = "BOOLEAN"
-    open = { n = "args.room.map(room, int(room) * 10)", done = "[false, 1 > 2]" }
+    open = { n = "args._room.map(room, int(room) * 10)", done = "[false, 1 > 2]" }
 
     [endpoints.wrong]
     path = "/wrong"
     columns.n = "INTEGER"
     open = { n = "'n' in args ? args.n[0] : [[1]]" }
+
+    [endpoints.lists]
+    path = "/lists"
+    columns.body = "TEXT"
+    columns.n = "INTEGER"
+    open = { n = "args.?_rooms.orValue([])" }
+
+    [endpoints.numbers]
+    path = "/numbers"
+    columns.n = "INTEGER"
+    open = { n = "args._n" }
 
     [endpoints.named]
     path = "/named"
@@ -58,11 +69,11 @@ const CONFIG: &str = r#"
     columns.body = "TEXT"
     columns.n = "INTEGER"
     plugins = ["relay", "doorkeeper"]
-    open = { n = "[7]" }
+    open = { n = "[1]" }
     message_default.POST = { mood = "'from the config'" }
 
     [plugins.relay]
-    grants = ["publish:named"]
+    grants = ["publish:named", "rows:read"]
 "#;
 
 async fn server() -> TestServer {
@@ -128,7 +139,7 @@ async fn defaults_overwrite_build_on_each_other_and_know_who_and_where() {
         .unwrap();
     assert_eq!(stored, (5, "gay".to_owned()));
 
-    let mut nobody = server.connect("/chat").await;
+    let mut nobody = server.subscribe("/chat").await;
     nobody.acked(json!({"body": ""})).await;
     let seen = nobody.recv().await;
     assert_eq!(
@@ -268,7 +279,7 @@ async fn open_replaces_what_the_client_asked_for() {
 #[tokio::test]
 async fn open_gives_lists_of_texts_numbers_and_booleans() {
     let server = server().await;
-    let mut sender = server.connect("/rooms?room=0").await;
+    let mut sender = server.connect("/rooms?_room=0").await;
     for (n, done) in [
         (10, Some(false)),
         (20, Some(false)),
@@ -280,7 +291,7 @@ async fn open_gives_lists_of_texts_numbers_and_booleans() {
             .acked(json!({"body": body, "n": n, "done": done}))
             .await;
     }
-    let seen = bodies(&server, "/rooms?room=1&room=2&_after=").await;
+    let seen = bodies(&server, "/rooms?_room=1&_room=2&_after=").await;
     assert_eq!(seen, ["10 Some(false)", "20 Some(false)"]);
 }
 
@@ -309,7 +320,7 @@ async fn an_open_without_a_list_refuses_the_subscription() {
         assert_eq!(close, 4403, "coming back changes nothing");
     }
     // A list of what the column can't hold is a filter that can't be read.
-    let (error, close) = refused(&server, "/mailbox?force_topic=x").await;
+    let (error, close) = refused(&server, "/numbers?_n=many").await;
     assert_eq!((error["code"].as_str(), close), (Some("bad_filter"), 4400));
     server
         .log
@@ -317,15 +328,37 @@ async fn an_open_without_a_list_refuses_the_subscription() {
         .await;
 }
 
+/// Nothing has been sent to it so far.
+async fn assert_silent(client: &mut TestClient) {
+    client.send(json!({"_method": "MARK"})).await;
+    let next = client.recv().await;
+    assert_eq!(next["_error"]["code"], "unknown_method", "{next}");
+}
+
 #[tokio::test]
 async fn a_list_that_is_empty_shows_nothing() {
     let server = server().await;
-    let mut sender = server.connect("/rooms?room=0").await;
+    let mut sender = server.connect("/rooms?_room=0").await;
     sender
         .acked(json!({"body": "one", "n": 10, "done": false}))
         .await;
-    let mut nothing = server.subscribe("/rooms?room=7").await;
-    nothing.is_alive().await;
+    // No one has ever been in these rooms, and no row is anybody's.
+    let mut nothing = server.subscribe("/rooms?_room=7").await;
+    sender
+        .acked(json!({"body": "two", "n": 10, "done": false}))
+        .await;
+    assert_silent(&mut nothing).await;
+    let mut nowhere = server.subscribe("/lists").await;
+    let mut sender = server.connect("/lists?_rooms=1").await;
+    sender.acked(json!({"body": "one", "n": 1})).await;
+    sender.acked(json!({"body": "two"})).await;
+    assert_eq!(sender.recv().await["body"], "one");
+    assert_silent(&mut nowhere).await;
+    assert_eq!(
+        bodies(&server, "/lists?_after=").await,
+        Vec::<String>::new()
+    );
+    assert_eq!(bodies(&server, "/lists?_rooms=1&_after=").await, ["one"]);
 }
 
 /// Config, then plugins: these see what the config has set, and have the last word.
@@ -335,7 +368,7 @@ async fn plugins_come_after_the_config() {
     let mut client = server.subscribe("/mailbox").await;
     client.send(json!({"_type": "args"})).await;
     let args = client.recv().await["result"].take();
-    assert_eq!(args, json!({"_after": [""], "n": ["7"]}));
+    assert_eq!(args, json!({"_after": [""], "n": ["1"]}));
     let mut sender = server.connect("/mailbox").await;
     sender
         .acked(json!({"body": "one", "n": 7, "mood": "the client's"}))
@@ -361,7 +394,7 @@ async fn a_reload_exchanges_expressions() {
     // One that does not compile changes nothing.
     server.write_config(&CONFIG.replace("msg.slug", "msg."));
     let answer = server.api("POST", "/api/reload").await;
-    assert_eq!(answer.status, 400);
+    assert_eq!(answer.status, 422);
     client.acked(json!({"slug": "second"})).await;
     assert_eq!(client.recv().await["id"], "the-second");
 }

@@ -167,7 +167,12 @@ async fn a_delete_of_several_rows_can_be_resumed_in_its_middle() {
         for expected in &frames[at + 1..] {
             assert_eq!(again.recv().await, *expected);
         }
-        again.is_alive().await;
+        again.send(json!({"_method": "MARK"})).await;
+        assert_eq!(
+            again.recv().await["_error"]["code"],
+            "unknown_method",
+            "and nothing more"
+        );
     }
 }
 
@@ -344,7 +349,7 @@ async fn conditions_say_who_may_do_what_to_which_row() {
     let mut bob = server.connect("/mine?user=bob").await;
     let mut admin = server.connect("/mine?user=admin").await;
     let mut nobody = server.connect("/mine").await;
-    let id = posted(&mut alice, json!({"body": "hers"})).await;
+    let id = posted(&mut alice, json!({"body": "hers", "topic": "x"})).await;
 
     let put = |body: &str| json!({"_method": "PUT", "id": id, "body": body, "user": "bob"});
     for client in [&mut bob, &mut admin, &mut nobody] {
@@ -441,7 +446,8 @@ async fn plugins_are_not_asked() {
     readonly
         .acked(json!({"_type": "update", "row": {"id": seen["id"], "body": "two"}}))
         .await;
-    assert_eq!(readonly.recv().await["body"], "two");
+    let (_, changed) = readonly.recv_until(|frame| frame["_method"] == "PUT").await;
+    assert_eq!(changed["body"], "two");
     // Several rows, also for them.
     let delete = json!({"_type": "publish", "endpoint": "readonly", "method": "DELETE", "message": {"body": "two"}});
     client.acked(delete).await;
