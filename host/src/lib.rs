@@ -5,6 +5,7 @@ pub mod admin;
 pub mod app;
 #[cfg(test)]
 mod architecture;
+pub mod args;
 pub mod background;
 pub mod bearer;
 pub mod cli;
@@ -18,6 +19,7 @@ pub mod dialect;
 pub mod directory;
 pub mod effects;
 pub mod endpoint;
+pub mod expression;
 pub mod filter;
 pub mod frame;
 #[cfg(test)]

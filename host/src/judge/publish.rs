@@ -57,12 +57,13 @@ pub(super) async fn judge(
         let keys = keys_at(&target, own, &mut parts)
             .map(std::mem::take)
             .unwrap_or_default();
-        let (draft, effects) = loop {
+        let (drafts, effects) = loop {
             let mut call = client.call(publication.method.as_str(), received_at);
             call.depth = depth;
             let mut judging = Judging {
                 endpoint: &target,
                 chain: &chain,
+                config: target.settings(),
                 call,
                 effects: Effects {
                     list: Vec::new(),
@@ -73,7 +74,7 @@ pub(super) async fn judge(
             message.insert("_method".into(), publication.method.as_str().into());
             message.extend(publication.message.clone());
             match judging.change(publication.method, message).await {
-                Ok(draft) => break (draft, judging.effects),
+                Ok(drafts) => break (drafts, judging.effects),
                 Err(Refused::Rejected(rejection)) => return Err(rejection),
                 // As for a message that a client sends.
                 Err(Refused::Failed(error)) => {
@@ -82,7 +83,7 @@ pub(super) async fn judge(
                 }
             }
         };
-        let mut items = vec![Item::Event(draft)];
+        let mut items: Vec<_> = drafts.into_iter().map(Item::Event).collect();
         let Effects { list, mut keys } = effects;
         for item in effect_items(&target, list, depth, &mut waiting) {
             if addressed_to(connection, &item) {
