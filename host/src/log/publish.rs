@@ -74,6 +74,9 @@ impl Group {
                     reply(Reply::ack(id, position));
                 }
                 submission.lane.settle();
+                for part in submission.parts() {
+                    part.alerts.committed();
+                }
                 let source = submission.source;
                 self.publish(submission.own, &source);
                 for part in submission.published {
