@@ -4,7 +4,7 @@ pub mod gramex;
 
 use serde_json::{Map, Value};
 
-use crate::log::submission::Command;
+use crate::log::submission::{Command, Receipt};
 use crate::log::{Event, Method};
 use crate::rejection::Rejection;
 
@@ -29,7 +29,10 @@ pub struct Undecodable {
 #[derive(Debug, Clone)]
 pub enum Notice<'a> {
     /// A message was committed.
-    Ack { msg_id: &'a str, position: &'a str },
+    Ack {
+        msg_id: &'a str,
+        receipt: &'a Receipt,
+    },
     /// A message, or the subscription itself, was not accepted.
     Error {
         msg_id: Option<&'a str>,

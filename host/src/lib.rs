@@ -6,6 +6,7 @@ pub mod alert;
 pub mod app;
 #[cfg(test)]
 mod architecture;
+pub mod args;
 pub mod bearer;
 pub mod cli;
 pub mod clock;

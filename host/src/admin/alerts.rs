@@ -48,7 +48,7 @@ pub async fn drop(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let gone = app.alerts.drop(&id, now_micros()).await;
+    let gone = app.alerts.remove(&id, now_micros()).await;
     if !gone.map_err(unreadable)? {
         return Err(not_there(&id));
     }

@@ -9,10 +9,11 @@ use http::Uri;
 use toml::de::DeValue;
 
 use super::admin::Secret;
+use super::expression::read_expression;
 use super::reader::{Section, Wrong};
 use super::value::Value;
 use crate::alert::template::Template;
-use crate::expression::Expression;
+use crate::expression::{Expression, NAMES};
 use crate::log::Method;
 use crate::plugin::Destination;
 
@@ -25,7 +26,7 @@ pub struct AlertConfig {
     /// Unique on its endpoint.
     pub name: Arc<str>,
     pub methods: Vec<Method>,
-    pub condition: Option<Condition>,
+    pub condition: Option<Expression>,
     pub mail: Option<MailAlert>,
     pub webhook: Option<WebhookConfig>,
 }
@@ -71,16 +72,6 @@ impl WebhookConfig {
         let scheme = self.url.scheme_str().unwrap_or_default();
         let authority = self.url.authority().map_or("", |authority| authority.as_str());
         format!("{scheme}://{authority}").into()
-    }
-}
-
-/// A compiled condition; two are equal when they are written the same.
-#[derive(Debug, Clone)]
-pub struct Condition(pub Arc<Expression>);
-
-impl PartialEq for Condition {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.text() == other.0.text()
     }
 }
 
@@ -146,7 +137,8 @@ impl Alert<'_, '_> {
                 ("DELETE", Method::Delete),
             ])
         });
-        let condition = self.section.optional("condition", condition);
+        let condition = self.section.take("condition");
+        let condition = condition.and_then(|value| read_expression(&value, NAMES));
         let mail = self.mail();
         let mut webhook = self.section.section("webhook");
         let webhook_config = is_webhook.then(|| read_webhook(&mut webhook)).flatten();
@@ -316,16 +308,6 @@ fn name(value: &Value<'_>) -> Result<String, Wrong> {
         ));
     }
     Ok(name)
-}
-
-fn condition(value: &Value<'_>) -> Result<Condition, Wrong> {
-    match Expression::compile(&value.text()?) {
-        Ok(expression) => Ok(Condition(Arc::new(expression))),
-        Err(problem) => Err(Wrong::new(
-            format!("is no condition: {problem}"),
-            "write an expression that is true or false, as \"msg.urgent == true\"",
-        )),
-    }
 }
 
 fn read_webhook(section: &mut Section<'_>) -> Option<WebhookConfig> {

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use super::alert::{AlertConfig, read_alerts};
 use super::columns::read_table;
+use super::message_default::MessageDefaults;
+use super::methods::Methods;
+use super::open::OpenArgs;
 use super::path::endpoint_path;
 use super::plugins::PluginsConfig;
 use super::queue::QueueConfig;
@@ -29,6 +32,12 @@ pub struct EndpointConfig {
     pub table: Option<Table>,
     /// Their hooks run in this order.
     pub plugins: Vec<String>,
+    /// Query keys that the server sets for every subscription.
+    pub open: OpenArgs,
+    /// Fields of messages that the server fills.
+    pub message_default: MessageDefaults,
+    /// Who may do what; without it everyone may do everything.
+    pub methods: Option<Methods>,
     pub durability: Durability,
     pub history: History,
     pub retention: Retention,
@@ -115,11 +124,16 @@ impl EndpointConfig {
         } else {
             Some(read_table(name, &mut section))
         };
+        let limited = section.has("methods");
+        let methods = Methods::read(section.section("methods"));
         let config = Self {
             path: path.unwrap_or_default(),
             dialect: section.read("dialect", Dialect::Gramex, |value| {
                 value.choice(&[("gramex", Dialect::Gramex)])
             }),
+            open: OpenArgs::read(section.section("open"), table.as_ref()),
+            message_default: MessageDefaults::read(section.section("message_default")),
+            methods: limited.then_some(methods),
             table,
             plugins: section
                 .list("plugins", |value| plugins.installed(value, found))

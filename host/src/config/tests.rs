@@ -143,6 +143,13 @@ fn the_reference_shows_the_defaults() {
         columns.body = 'TEXT'
         columns.topic = { type = 'TEXT', nullable = false, default = 'general' }
         plugins = ['chat']
+        open.topic = \"['general']\"
+        message_default.POST.length = 'size(msg.body)'
+        message_default.PUT.edited = 'now'
+        message_default.DELETE.by = 'user == null ? null : user.id'
+        methods.POST = 'true'
+        methods.PUT = 'row.user == user.id'
+        methods.DELETE = \"user.role == 'admin'\"
     ";
     let mut least = parsed(least);
     least.plugins.dir = shown.plugins.dir.clone();

@@ -22,7 +22,7 @@ use crate::rejection::{Rejection, code};
 use crate::row::Table;
 use crate::storage::sqlite::read::SqliteReader;
 
-use super::Connection;
+use super::{Connection, open_args};
 
 /// Runs the `open` hook and places the connection's cursor.
 pub async fn start(connection: Arc<Connection>) {
@@ -89,10 +89,12 @@ async fn run_hooks(
     asked: &Args,
 ) -> Result<(ClassKey, Effects), Refused> {
     let client = &connection.client;
-    // Hooks that run a second time begin as they did before.
+    // What runs a second time begins as it did before.
     client.args.write().clone_from(asked);
     let mut effects = Effects::default();
     let call = client.call("", now_micros() as u64);
+    let set = open_args::set(&connection.endpoint.settings().open, &call)?;
+    open_args::replace(&mut client.args.write(), set);
     for generation in chain.with(Hook::Open) {
         let args = client.args.read().clone();
         let args: Vec<_> = args

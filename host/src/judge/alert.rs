@@ -9,32 +9,35 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::alert::{Channel, Occasion, Posted};
-use crate::config::{AlertConfig, Condition};
+use crate::config::AlertConfig;
 use crate::effects::{Effect, Effects};
 use crate::endpoint::Endpoint;
 use crate::expression::Scope;
 use crate::log::Method;
 use crate::row::{Row, RowWrite};
 
-use super::Judging;
 use super::object::Object;
+use super::{Judging, scope};
 
 impl Judging<'_> {
     /// Notes the alerts that a message causes, as its hooks have left it.
     pub(super) fn alert(&mut self, method: Method, message: &Object, change: Option<&RowWrite>) {
-        let settings = self.endpoint.settings();
-        let mut about: Option<(Scope, Arc<str>)> = None;
-        for alert in &settings.alerts {
-            if !alert.methods.contains(&method) || is_suppressed(&message.map) {
-                continue;
-            }
-            let (scope, data) = about.get_or_insert_with(|| {
-                let occasion = self.occasion(method, message, change);
-                // An occasion is JSON values, which always serialise.
-                let data = serde_json::to_string(&occasion).unwrap_or_default();
-                (scope_of(occasion), data.into())
-            });
-            if !holds(self.endpoint, alert, scope) {
+        let config = Arc::clone(&self.config);
+        let told = config.alerts.iter().filter(|alert| alert.methods.contains(&method));
+        let mut told = told.peekable();
+        if told.peek().is_none() || is_suppressed(&message.map) {
+            return;
+        }
+        let occasion = self.occasion(method, message, change);
+        // An occasion is JSON values, which always serialise.
+        let data: Arc<str> = serde_json::to_string(&occasion).unwrap_or_default().into();
+        let scope = scope::of(&self.call)
+            .with("msg", Value::Object(occasion.message))
+            .with("row", occasion.row)
+            .with("old", occasion.old);
+        let mut posted = Vec::new();
+        for alert in told {
+            if !holds(self.endpoint, alert, &scope) {
                 continue;
             }
             if !self.endpoint.outbox.has_room() {
@@ -46,15 +49,16 @@ impl Judging<'_> {
             let webhook = webhook.map(|webhook| (Channel::Webhook, webhook.server()));
             for (channel, service) in mail.into_iter().chain(webhook) {
                 count(self.endpoint, "posted");
-                self.alerts.push(Posted {
+                posted.push(Posted {
                     id: Uuid::now_v7(),
                     alert: Arc::clone(&alert.name),
                     channel,
                     service,
-                    data: Arc::clone(data),
+                    data: Arc::clone(&data),
                 });
             }
         }
+        self.alerts.extend(posted);
     }
 
     fn occasion(&self, method: Method, message: &Object, change: Option<&RowWrite>) -> Occasion {
@@ -131,21 +135,9 @@ fn is_suppressed(message: &Map<String, Value>) -> bool {
     }
 }
 
-fn scope_of(occasion: Occasion) -> Scope {
-    Scope::new()
-        .with("msg", Value::Object(occasion.message))
-        .with("row", occasion.row)
-        .with("old", occasion.old)
-        .with("user", occasion.sender)
-        .with("session", occasion.session)
-        .with("args", occasion.args)
-        .with("endpoint", occasion.endpoint.into())
-        .with("method", occasion.method.into())
-}
-
 /// Whether the alert's condition holds. One that has no answer holds for nothing.
-fn holds(endpoint: &Endpoint, alert: &AlertConfig, scope: &Scope) -> bool {
-    let Some(Condition(condition)) = &alert.condition else {
+fn holds(endpoint: &Endpoint, alert: &AlertConfig, scope: &Scope<'_>) -> bool {
+    let Some(condition) = &alert.condition else {
         return true;
     };
     match condition.holds(scope) {

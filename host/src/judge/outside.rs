@@ -116,6 +116,7 @@ async fn send(connection: &Connection, own: Part, published: Vec<Part>) -> Arc<L
     let submission = Submission {
         own,
         published,
+        rows: None,
         lane: Arc::clone(&lane),
         epoch: 0,
         source,

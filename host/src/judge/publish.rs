@@ -58,12 +58,13 @@ pub(super) async fn judge(
         let keys = keys_at(&target, own, &mut parts)
             .map(std::mem::take)
             .unwrap_or_default();
-        let (draft, mut effects, mut alerts) = loop {
+        let (drafts, mut effects, mut alerts) = loop {
             let mut call = client.call(publication.method.as_str(), received_at);
             call.depth = depth;
             let mut judging = Judging {
                 endpoint: &target,
                 chain: &chain,
+                config: target.settings(),
                 call,
                 effects: Effects {
                     list: Vec::new(),
@@ -75,7 +76,7 @@ pub(super) async fn judge(
             message.insert("_method".into(), publication.method.as_str().into());
             message.extend(publication.message.clone());
             match judging.change(publication.method, message).await {
-                Ok(draft) => break (draft, judging.effects, judging.alerts),
+                Ok(drafts) => break (drafts, judging.effects, judging.alerts),
                 Err(Refused::Rejected(rejection)) => return Err(rejection),
                 // As for a message that a client sends.
                 Err(Refused::Failed(error)) => {
@@ -85,7 +86,7 @@ pub(super) async fn judge(
             }
         };
         alerts.extend(alert::sent_by_plugins(&target, &mut effects));
-        let mut items = vec![Item::Event(draft)];
+        let mut items: Vec<_> = drafts.into_iter().map(Item::Event).collect();
         let Effects { list, mut keys } = effects;
         for item in effect_items(&target, list, depth, &mut waiting) {
             if addressed_to(connection, &item) {

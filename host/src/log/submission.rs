@@ -56,6 +56,24 @@ pub struct MessageId {
     pub body: [u8; 16],
 }
 
+/// What the sender of a message with an id is told of its commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub position: String,
+    /// Rows that a PUT or DELETE has changed; none for other messages.
+    pub rows: Option<u32>,
+}
+
+impl Receipt {
+    /// As it was kept with the message's id.
+    pub fn stored(position: String, rows: Option<i64>) -> Self {
+        Self {
+            position,
+            rows: rows.and_then(|rows| u32::try_from(rows).ok()),
+        }
+    }
+}
+
 /// An event that has no offset yet.
 #[derive(Debug)]
 pub struct Draft {
@@ -97,6 +115,8 @@ pub struct Submission {
     pub own: Part,
     /// What plugins published because of it, in order.
     pub published: Vec<Part>,
+    /// Rows that a PUT or DELETE changes, for the answer to it; none for other messages.
+    pub rows: Option<u32>,
     pub lane: Arc<Lane>,
     /// The lane's epoch at judging.
     pub epoch: u32,

@@ -13,5 +13,6 @@ mod pass;
 pub mod read;
 pub mod retention;
 pub mod schema;
+mod selected;
 mod sql;
 mod statements;

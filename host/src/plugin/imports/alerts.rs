@@ -19,7 +19,7 @@ impl alerts::Host for State {
         let bytes = mail.len();
         let mail = PluginMail::parse(&mail).map_err(invalid)?;
         let service = self.mail_service(mail.service.as_deref())?;
-        let plugin = self.log.plugin().into();
+        let plugin = Arc::clone(self.log.plugin());
         let mail = Box::new(mail);
         Ok(self.push(
             bytes,

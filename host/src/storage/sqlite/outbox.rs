@@ -224,7 +224,7 @@ impl SqliteOutbox {
     }
 
     /// Drops an alert. False if there is none, or if it is just being sent.
-    pub async fn drop(&self, id: &str, now: i64) -> sqlx::Result<bool> {
+    pub async fn remove(&self, id: &str, now: i64) -> sqlx::Result<bool> {
         let gone = sqlx::query("DELETE FROM hookcast_outbox WHERE id = ? AND leased <= ?")
             .bind(id)
             .bind(now)

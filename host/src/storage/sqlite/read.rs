@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite};
 use crate::clock::now_micros;
 use crate::filter::Filter;
 use crate::id::ConnectionId;
-use crate::log::submission::MessageId;
+use crate::log::submission::{MessageId, Receipt};
 use crate::log::{Audience, Event, Method};
 use crate::row::{Cell, Row, RowWrite, Table};
 
@@ -118,10 +118,11 @@ impl SqliteReader {
         found.iter().map(|result| row_from(result, table)).collect()
     }
 
-    /// Where a message was committed that had this id and this body.
-    pub async fn message_position(&self, log: i64, id: &MessageId) -> sqlx::Result<Option<String>> {
-        sqlx::query_scalar(
-            "SELECT position FROM hookcast_message_ids \
+    /// What the sender of a message with this id and this body was told, if it was
+    /// committed.
+    pub async fn receipt(&self, log: i64, id: &MessageId) -> sqlx::Result<Option<Receipt>> {
+        let found: Option<(String, Option<i64>)> = sqlx::query_as(
+            "SELECT position, rows FROM hookcast_message_ids \
              WHERE endpoint = ? AND sender = ? AND id = ? AND body = ? AND time > ?",
         )
         .bind(log)
@@ -130,7 +131,8 @@ impl SqliteReader {
         .bind(&id.body[..])
         .bind(now_micros() - MESSAGE_ID_WINDOW)
         .fetch_optional(&self.pool)
-        .await
+        .await?;
+        Ok(found.map(|(position, rows)| Receipt::stored(position, rows)))
     }
 
     /// The offset from which on the newest `count` entries begin; none in an empty log.
@@ -199,7 +201,7 @@ impl SqliteReader {
     }
 }
 
-fn bind<'q>(
+pub(super) fn bind<'q>(
     query: Query<'q, Sqlite, SqliteArguments>,
     cell: &Cell,
 ) -> Query<'q, Sqlite, SqliteArguments> {
@@ -212,7 +214,7 @@ fn bind<'q>(
     }
 }
 
-fn weight(row: &Row) -> usize {
+pub(super) fn weight(row: &Row) -> usize {
     let cells = row.0.iter().map(|cell| match cell {
         Cell::Text(text) => text.len() + size_of::<Cell>(),
         _ => size_of::<Cell>(),

@@ -84,6 +84,10 @@ const MIGRATIONS: &[&str] = &[
         WHERE endpoint = old.endpoint AND plugin = old.plugin;
     END;
 ",
+    // How many rows the message changed, for PUT and DELETE.
+    "
+    ALTER TABLE hookcast_message_ids ADD COLUMN rows INTEGER;
+",
     "
     CREATE TABLE hookcast_outbox (
         number INTEGER PRIMARY KEY,
