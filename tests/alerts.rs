@@ -70,15 +70,32 @@ async fn the_documentations_alert_is_sent() {
     client.acked(message).await;
     let mails = smtp.has(1).await;
     let mail = &mails[0];
-    assert_eq!((mail.from.as_str(), &mail.to[..]), ("chat@example.org", &["ada@example.org".into()][..]));
+    assert_eq!(
+        (mail.from.as_str(), &mail.to[..]),
+        ("chat@example.org", &["ada@example.org".into()][..])
+    );
     assert_eq!(mail.header("To"), "Ada <ada@example.org>");
     assert_eq!(mail.header("From"), "Chat <chat@example.org>");
     assert_eq!(mail.header("Subject"), "Message: <b>Hi</b>");
-    assert!(mail.header("Content-Type").starts_with("text/html"), "{}", mail.text);
+    assert!(
+        mail.header("Content-Type").starts_with("text/html"),
+        "{}",
+        mail.text
+    );
     let text = mail.plain();
-    assert!(text.contains("<p>&lt;b&gt;Hi&lt;&#x2f;b&gt;</p>"), "escaped: {text}");
-    let sentence = text.lines().find(|line| line.contains("Message from")).expect("a sentence");
-    let date = sentence.split(" at ").nth(1).expect("a date").trim_end_matches(".</p>");
+    assert!(
+        text.contains("<p>&lt;b&gt;Hi&lt;&#x2f;b&gt;</p>"),
+        "escaped: {text}"
+    );
+    let sentence = text
+        .lines()
+        .find(|line| line.contains("Message from"))
+        .expect("a sentence");
+    let date = sentence
+        .split(" at ")
+        .nth(1)
+        .expect("a date")
+        .trim_end_matches(".</p>");
     let parts: Vec<_> = date.split([' ', ':']).map(str::len).collect();
     assert_eq!(parts, [2, 3, 4, 2, 2], "{date}");
 }
@@ -102,26 +119,46 @@ async fn a_mail_has_all_that_the_config_gives_it() {
         attachments = ["list.csv"]
     "#;
     let mut server = setup(&smtp, alert).prepare();
-    let write = |name: &str, bytes: &[u8]| std::fs::write(server.folder().join(name), bytes).unwrap();
+    let write =
+        |name: &str, bytes: &[u8]| std::fs::write(server.folder().join(name), bytes).unwrap();
     write("mail.md", b"*{{ body }}* ![logo](cid:logo)");
     write("logo.png", b"not really a picture");
     write("list.csv", b"a,b\n1,2\n");
     server.start().await;
     let mut client = server.subscribe("/chat").await;
-    client.acked(json!({"body": "hi", "more": "d@example.org, e@example.org"})).await;
+    client
+        .acked(json!({"body": "hi", "more": "d@example.org, e@example.org"}))
+        .await;
     let mail = smtp.has(1).await.remove(0);
     let mut to = mail.to.clone();
     to.sort();
-    assert_eq!(to, ["a", "b", "c", "d", "e"].map(|who| format!("{who}@example.org")));
-    assert_eq!(mail.header("To"), "a@example.org, d@example.org, e@example.org");
+    assert_eq!(
+        to,
+        ["a", "b", "c", "d", "e"].map(|who| format!("{who}@example.org"))
+    );
+    assert_eq!(
+        mail.header("To"),
+        "a@example.org, d@example.org, e@example.org"
+    );
     assert_eq!(mail.header("Cc"), "c@example.org");
     assert!(!mail.text.contains("b@example.org"), "bcc is secret");
     assert_eq!(mail.header("Reply-To"), "r@example.org");
     assert_eq!(mail.header("From"), "Boss <boss@example.org>");
     assert_eq!(mail.header("Sender"), "chat@example.org");
-    assert!(mail.header("Subject").starts_with("POST hi, then 20"), "{}", mail.header("Subject"));
+    assert!(
+        mail.header("Subject").starts_with("POST hi, then 20"),
+        "{}",
+        mail.header("Subject")
+    );
     let text = mail.plain();
-    for part in ["Hello HI", "<em>hi</em>", "cid:logo", "Content-ID: <logo>", "filename=\"list.csv\"", "a,b"] {
+    for part in [
+        "Hello HI",
+        "<em>hi</em>",
+        "cid:logo",
+        "Content-ID: <logo>",
+        "filename=\"list.csv\"",
+        "a,b",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
@@ -135,14 +172,27 @@ async fn nobody_puts_a_header_into_a_mail() {
     let server = setup(&smtp, alert).start().await;
     let mut client = server.subscribe("/chat").await;
     let attack = "Hi\r\nBcc: victim@example.org\r\n\r\n<b>text</b>";
-    client.acked(json!({"body": attack, "to": "a@example.org"})).await;
-    client.acked(json!({"body": "x", "to": "a@example.org\r\nBcc: victim@example.org"})).await;
+    client
+        .acked(json!({"body": attack, "to": "a@example.org"}))
+        .await;
+    client
+        .acked(json!({"body": "x", "to": "a@example.org\r\nBcc: victim@example.org"}))
+        .await;
     let mails = smtp.has(1).await;
     assert_eq!(mails[0].to, ["a@example.org"]);
-    assert_eq!(mails[0].header("Subject"), "Hi Bcc: victim@example.org <b>text</b>");
+    assert_eq!(
+        mails[0].header("Subject"),
+        "Hi Bcc: victim@example.org <b>text</b>"
+    );
     assert_eq!(mails[0].header("Bcc"), "");
     let dead = dead_letter(&server).await;
-    assert!(dead["error"].as_str().unwrap().contains("which no address has"), "{dead}");
+    assert!(
+        dead["error"]
+            .as_str()
+            .unwrap()
+            .contains("which no address has"),
+        "{dead}"
+    );
     assert_eq!(smtp.mails().len(), 1);
 }
 
@@ -182,10 +232,15 @@ async fn who_is_told_of_what_is_for_the_config_and_the_message_to_say() {
     client.acked(json!({"body": "one", "_alert": false})).await;
     client.acked(json!({"body": "two", "urgent": true})).await;
     let two = client.recv_until(|frame| frame["body"] == "two").await.1;
-    // Without `urgent` the condition has no answer: it is not told, and posted all the same.
-    client.acked(json!({"body": "three", "urgent": false})).await;
-    client.acked(json!({"_method": "PUT", "id": two["id"], "body": "four"})).await;
-    client.acked(json!({"_method": "DELETE", "id": two["id"]})).await;
+    client
+        .acked(json!({"body": "three", "urgent": false}))
+        .await;
+    client
+        .acked(json!({"_method": "PUT", "id": two["id"], "body": "four"}))
+        .await;
+    client
+        .acked(json!({"_method": "DELETE", "id": two["id"]}))
+        .await;
     all_sent(&server).await;
     let mut told: Vec<_> = smtp
         .mails()
@@ -199,7 +254,10 @@ async fn who_is_told_of_what_is_for_the_config_and_the_message_to_say() {
         ("post@example.org", "two"),
         ("urgent@example.org", "two"),
     ];
-    assert_eq!(told, expected.map(|(to, subject)| (to.to_owned(), subject.to_owned())));
+    assert_eq!(
+        told,
+        expected.map(|(to, subject)| (to.to_owned(), subject.to_owned()))
+    );
 }
 
 #[tokio::test]
@@ -218,14 +276,31 @@ async fn a_message_that_is_not_written_alerts_nobody() {
         .execute("CREATE UNIQUE INDEX only_one ON chat (name)", [])
         .expect("an index");
     let mut client = server.subscribe("/chat").await;
-    assert_eq!(client.refused_with(json!({"body": "a", "do": "reject"})).await, "misbehaved");
-    assert_eq!(client.refused_with(json!({"body": "b", "do_modify": "trap"})).await, "plugin_failed");
+    assert_eq!(
+        client
+            .refused_with(json!({"body": "a", "do": "reject"}))
+            .await,
+        "misbehaved"
+    );
+    assert_eq!(
+        client
+            .refused_with(json!({"body": "b", "do_modify": "trap"}))
+            .await,
+        "plugin_failed"
+    );
     client.acked(json!({"body": "c", "name": "x"})).await;
     // Refused by the database, in one transaction with what follows.
-    assert_eq!(client.refused_with(json!({"body": "d", "name": "x"})).await, "constraint");
+    assert_eq!(
+        client.refused_with(json!({"body": "d", "name": "x"})).await,
+        "constraint"
+    );
     client.acked(json!({"body": "e", "name": "y"})).await;
     all_sent(&server).await;
-    let mut subjects: Vec<_> = smtp.mails().iter().map(|mail| mail.header("Subject")).collect();
+    let mut subjects: Vec<_> = smtp
+        .mails()
+        .iter()
+        .map(|mail| mail.header("Subject"))
+        .collect();
     subjects.sort();
     assert_eq!(subjects, ["c", "e"]);
 }

@@ -81,33 +81,60 @@ async fn defaults_overwrite_build_on_each_other_and_know_who_and_where() {
         .acked(json!({"length": 99, "body": "Grüße", "mood": "gay", "user": "spoof"}))
         .await;
     let seen = client.recv().await;
-    let keys: Vec<_> = seen.as_object().unwrap().keys().map(String::as_str).collect();
+    let keys: Vec<_> = seen
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     assert_eq!(
         keys,
         [
-            "length", "body", "mood", "user", "_method", "id", "timestamp", "doubled", "from",
-            "where", "room", "at", "no_session"
+            "length",
+            "body",
+            "mood",
+            "user",
+            "_method",
+            "id",
+            "timestamp",
+            "doubled",
+            "from",
+            "where",
+            "room",
+            "at",
+            "no_session"
         ],
         "those that replace stay in their place, new ones follow in the config's order"
     );
-    assert_eq!(seen["length"], 5, "characters, not bytes; the client's is overwritten");
+    assert_eq!(
+        seen["length"], 5,
+        "characters, not bytes; the client's is overwritten"
+    );
     assert_eq!(seen["doubled"], 10);
     assert_eq!(seen["mood"], "gay");
-    assert_eq!((&seen["user"], &seen["from"]), (&json!("alice"), &json!("User alice")));
+    assert_eq!(
+        (&seen["user"], &seen["from"]),
+        (&json!("alice"), &json!("User alice"))
+    );
     assert_eq!(seen["where"], "chat POST");
     assert_eq!(seen["room"], Value::Null);
     assert_eq!(seen["at"], seen["timestamp"], "the time of the message");
     assert_eq!(seen["no_session"], true);
     let stored: (i64, String) = server
         .database()
-        .query_row("SELECT length, mood FROM chat", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row("SELECT length, mood FROM chat", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .unwrap();
     assert_eq!(stored, (5, "gay".to_owned()));
 
     let mut nobody = server.connect("/chat").await;
     nobody.acked(json!({"body": ""})).await;
     let seen = nobody.recv().await;
-    assert_eq!((&seen["length"], &seen["mood"]), (&json!(0), &json!("calm")));
+    assert_eq!(
+        (&seen["length"], &seen["mood"]),
+        (&json!(0), &json!("calm"))
+    );
     assert_eq!(seen["from"], "nobody");
 }
 
@@ -117,7 +144,9 @@ async fn put_and_delete_have_defaults_of_their_own() {
     let mut client = server.connect("/chat?user=alice").await;
     client.acked(json!({"body": "one"})).await;
     let id = client.recv().await["id"].clone();
-    client.acked(json!({"_method": "PUT", "id": id, "mood": "x"})).await;
+    client
+        .acked(json!({"_method": "PUT", "id": id, "mood": "x"}))
+        .await;
     let expected = json!({"_method": "PUT", "id": id, "mood": "x", "edited": true});
     assert_eq!(client.recv().await, expected);
     client.acked(json!({"_method": "DELETE", "id": id})).await;
@@ -129,18 +158,32 @@ async fn put_and_delete_have_defaults_of_their_own() {
 async fn a_default_without_a_value_refuses_the_message_and_says_which_it_was() {
     let server = server().await;
     let mut client = server.connect("/chat").await;
-    for message in [json!({"mood": "x"}), json!({"body": null}), json!({"body": 5})] {
+    for message in [
+        json!({"mood": "x"}),
+        json!({"body": null}),
+        json!({"body": 5}),
+    ] {
         let error = client.refused(message.clone()).await;
         assert_eq!(error["code"], "expression_failed", "{message}");
-        assert_eq!(error["details"], json!({"default": "message_default.POST.length"}));
+        assert_eq!(
+            error["details"],
+            json!({"default": "message_default.POST.length"})
+        );
         let sentence = error["message"].as_str().unwrap();
-        assert!(sentence.contains("`message_default.POST.length`"), "{sentence}");
+        assert!(
+            sentence.contains("`message_default.POST.length`"),
+            "{sentence}"
+        );
     }
     let error = client.refused(json!({})).await;
     let sentence = error["message"].as_str().unwrap();
     assert!(sentence.ends_with("there is no `body`"), "{sentence}");
     client.acked(json!({"body": "one"})).await;
-    assert_eq!(client.recv().await["body"], "one", "the first that anyone sees");
+    assert_eq!(
+        client.recv().await["body"],
+        "one",
+        "the first that anyone sees"
+    );
     let rows: i64 = database::value(&server.database(), "SELECT count(*) FROM chat");
     let events: i64 = database::value(&server.database(), "SELECT count(*) FROM hookcast_log");
     assert_eq!((rows, events), (1, 1));
@@ -152,7 +195,9 @@ async fn a_config_may_choose_the_ids_of_new_rows() {
     let mut client = server.connect("/named").await;
     client.acked(json!({"body": "one", "slug": "first"})).await;
     assert_eq!(client.recv().await["id"], "first");
-    let again = client.refused_with(json!({"body": "two", "slug": "first"})).await;
+    let again = client
+        .refused_with(json!({"body": "two", "slug": "first"}))
+        .await;
     assert_eq!(again, "constraint");
     for slug in [json!(""), json!(5), json!(null)] {
         let code = client.refused_with(json!({"slug": slug})).await;
@@ -168,11 +213,15 @@ async fn what_plugins_publish_gets_the_defaults_of_where_it_goes() {
     let server = server().await;
     let mut named = server.subscribe("/named").await;
     let mut client = server.connect("/chat").await;
-    let publish = |message: Value| json!({"_type": "publish", "endpoint": "named", "message": message});
+    let publish =
+        |message: Value| json!({"_type": "publish", "endpoint": "named", "message": message});
     client.acked(publish(json!({"slug": "published"}))).await;
     assert_eq!(named.recv().await["id"], "published");
     // Without what the default needs, nothing of the message takes place.
-    assert_eq!(client.refused_with(publish(json!({}))).await, "expression_failed");
+    assert_eq!(
+        client.refused_with(publish(json!({}))).await,
+        "expression_failed"
+    );
 }
 
 /// Bodies of history, for a subscription that asks for this.
@@ -189,13 +238,26 @@ async fn open_replaces_what_the_client_asked_for() {
     // Whatever she asks for, she gets what is hers.
     let address = "/inbox?user=alice&recipient=bob&recipient=carol";
     let mut alice = server.subscribe(address).await;
-    for (body, recipient) in [("for bob", Some("bob")), ("for alice", Some("alice")), ("for none", None)] {
-        sender.acked(json!({"body": body, "recipient": recipient})).await;
+    for (body, recipient) in [
+        ("for bob", Some("bob")),
+        ("for alice", Some("alice")),
+        ("for none", None),
+    ] {
+        sender
+            .acked(json!({"body": body, "recipient": recipient}))
+            .await;
     }
     assert_eq!(alice.recv().await["body"], "for alice");
-    assert_eq!(bodies(&server, &format!("{address}&_after=")).await, ["for alice"]);
+    assert_eq!(
+        bodies(&server, &format!("{address}&_after=")).await,
+        ["for alice"]
+    );
     // Keys that are not set stay the client's own.
-    let narrower = server.connect(&format!("{address}&n=1&_after=")).await.history().await;
+    let narrower = server
+        .connect(&format!("{address}&n=1&_after="))
+        .await
+        .history()
+        .await;
     assert_eq!(narrower.0, Vec::<Value>::new());
     alice.send(json!({"_type": "args"})).await;
     let args = alice.recv_until(|frame| frame["_type"] == "args").await.1["result"].take();
@@ -207,9 +269,16 @@ async fn open_replaces_what_the_client_asked_for() {
 async fn open_gives_lists_of_texts_numbers_and_booleans() {
     let server = server().await;
     let mut sender = server.connect("/rooms?room=0").await;
-    for (n, done) in [(10, Some(false)), (20, Some(false)), (20, Some(true)), (30, None)] {
+    for (n, done) in [
+        (10, Some(false)),
+        (20, Some(false)),
+        (20, Some(true)),
+        (30, None),
+    ] {
         let body = format!("{n} {done:?}");
-        sender.acked(json!({"body": body, "n": n, "done": done})).await;
+        sender
+            .acked(json!({"body": body, "n": n, "done": done}))
+            .await;
     }
     let seen = bodies(&server, "/rooms?room=1&room=2&_after=").await;
     assert_eq!(seen, ["10 Some(false)", "20 Some(false)"]);
@@ -242,14 +311,19 @@ async fn an_open_without_a_list_refuses_the_subscription() {
     // A list of what the column can't hold is a filter that can't be read.
     let (error, close) = refused(&server, "/mailbox?force_topic=x").await;
     assert_eq!((error["code"].as_str(), close), (Some("bad_filter"), 4400));
-    server.log.with(&["open.recipient", "a subscription is refused"]).await;
+    server
+        .log
+        .with(&["open.recipient", "a subscription is refused"])
+        .await;
 }
 
 #[tokio::test]
 async fn a_list_that_is_empty_shows_nothing() {
     let server = server().await;
     let mut sender = server.connect("/rooms?room=0").await;
-    sender.acked(json!({"body": "one", "n": 10, "done": false})).await;
+    sender
+        .acked(json!({"body": "one", "n": 10, "done": false}))
+        .await;
     let mut nothing = server.subscribe("/rooms?room=7").await;
     nothing.is_alive().await;
 }
@@ -263,9 +337,14 @@ async fn plugins_come_after_the_config() {
     let args = client.recv().await["result"].take();
     assert_eq!(args, json!({"_after": [""], "n": ["7"]}));
     let mut sender = server.connect("/mailbox").await;
-    sender.acked(json!({"body": "one", "n": 7, "mood": "the client's"})).await;
+    sender
+        .acked(json!({"body": "one", "n": 7, "mood": "the client's"}))
+        .await;
     let seen = client.recv().await;
-    assert_eq!(seen["mood"], "from the config", "which the plugin was shown");
+    assert_eq!(
+        seen["mood"], "from the config",
+        "which the plugin was shown"
+    );
     assert_eq!(seen["n"], 1, "the plugin's");
 }
 

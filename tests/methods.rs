@@ -110,22 +110,34 @@ async fn a_delete_by_conditions_tells_of_each_row_to_those_who_had_it() {
     client
         .acked(json!({"_method": "DELETE", "topic": ["even", "odd"], "n": [1, 2, "4"]}))
         .await;
-    let request = |id: &Value| {
-        json!({"_method": "DELETE", "topic": ["even", "odd"], "n": [1, 2, "4"], "id": id})
-    };
+    let request = |id: &Value| json!({"_method": "DELETE", "topic": ["even", "odd"], "n": [1, 2, "4"], "id": id});
     for at in [0, 1, 3] {
-        assert_eq!(client.recv().await, request(&ids[at]), "oldest first, and the request");
+        assert_eq!(
+            client.recv().await,
+            request(&ids[at]),
+            "oldest first, and the request"
+        );
         let mut seen = all.recv().await;
-        assert!(seen.as_object_mut().unwrap().shift_remove("_position").is_some());
+        assert!(
+            seen.as_object_mut()
+                .unwrap()
+                .shift_remove("_position")
+                .is_some()
+        );
         assert_eq!(seen, request(&ids[at]));
     }
     client.acked(json!({"body": "last", "topic": "even"})).await;
     client.acked(json!({"body": "last", "topic": "odd"})).await;
     let told = |frames: Vec<Value>| -> Vec<Value> {
-        let deletes = frames.into_iter().filter(|frame| frame["_method"] == "DELETE");
+        let deletes = frames
+            .into_iter()
+            .filter(|frame| frame["_method"] == "DELETE");
         deletes.map(|frame| frame["id"].clone()).collect()
     };
-    assert_eq!(told(even.recv_before("last").await), [ids[1].clone(), ids[3].clone()]);
+    assert_eq!(
+        told(even.recv_before("last").await),
+        [ids[1].clone(), ids[3].clone()]
+    );
     assert_eq!(told(odd.recv_before("last").await), [ids[0].clone()]);
     let log = database::log(&server.database(), "chat");
     database::assert_gapless(&log);
@@ -142,7 +154,9 @@ async fn a_delete_of_several_rows_can_be_resumed_in_its_middle() {
         client.acked(json!({"n": n, "topic": "x"})).await;
         client.recv().await;
     }
-    client.acked(json!({"_method": "DELETE", "topic": "x"})).await;
+    client
+        .acked(json!({"_method": "DELETE", "topic": "x"}))
+        .await;
     let mut frames = Vec::new();
     for _ in 0..5 {
         frames.push(client.recv().await);
@@ -166,7 +180,9 @@ async fn a_delete_sees_what_was_sent_before_it_and_not_what_is_sent_behind_it() 
         for n in 0..5 {
             client.send(json!({"n": n, "topic": "x"})).await;
         }
-        client.send(json!({"_method": "DELETE", "topic": "x"})).await;
+        client
+            .send(json!({"_method": "DELETE", "topic": "x"}))
+            .await;
         client.send(json!({"n": 9, "topic": "y"})).await;
         for _ in 0..5 {
             assert_eq!(reader.recv().await["_method"], "POST", "round {round}");
@@ -190,7 +206,10 @@ async fn a_put_or_delete_must_say_which_rows() {
         (json!({"_method": "PUT", "id": null, "n": 2}), "missing_id"),
         (json!({"_method": "PUT", "id": ["x"], "n": 2}), "missing_id"),
         (json!({"_method": "PUT", "n>": "0"}), "missing_id"),
-        (json!({"_method": "PUT", "id": "nobody", "n": 2}), "not_found"),
+        (
+            json!({"_method": "PUT", "id": "nobody", "n": 2}),
+            "not_found",
+        ),
         (json!({"_method": "DELETE"}), "missing_id"),
         (json!({"_method": "DELETE", "id": ""}), "missing_id"),
         (json!({"_method": "DELETE", "id": null}), "missing_id"),
@@ -202,15 +221,24 @@ async fn a_put_or_delete_must_say_which_rows() {
         (json!({"_method": "DELETE", "topic": []}), "bad_filter"),
         (json!({"_method": "DELETE", "nosuch": "x"}), "bad_filter"),
         (json!({"_method": "DELETE", "n": "many"}), "bad_filter"),
-        (json!({"_method": "DELETE", "n": 1, "_limit": 1}), "bad_filter"),
+        (
+            json!({"_method": "DELETE", "n": 1, "_limit": 1}),
+            "bad_filter",
+        ),
     ] {
-        assert_eq!(client.refused_with(message.clone()).await, code, "{message}");
+        assert_eq!(
+            client.refused_with(message.clone()).await,
+            code,
+            "{message}"
+        );
     }
     assert_eq!(count(&server, "chat"), 1);
     let rows: i64 = database::value(&server.database(), "SELECT n FROM chat");
     assert_eq!(rows, 1);
     let mut fleeting = server.connect("/fleeting").await;
-    let code = fleeting.refused_with(json!({"_method": "DELETE", "n": 1})).await;
+    let code = fleeting
+        .refused_with(json!({"_method": "DELETE", "n": 1}))
+        .await;
     assert_eq!(code, "forbidden", "it is not named in `methods`");
 }
 
@@ -241,7 +269,9 @@ async fn ten_thousand_rows_can_be_deleted_at_once_and_not_one_more() {
     let all = json!({"_method": "DELETE", "topic": "x"});
     assert_eq!(client.refused_with(all.clone()).await, "too_many_rows");
     assert_eq!(count(&server, "chat"), 10_001);
-    client.acked(json!({"_method": "DELETE", "id": "row-1"})).await;
+    client
+        .acked(json!({"_method": "DELETE", "id": "row-1"}))
+        .await;
     assert_eq!(receipt(&mut client, "all", all).await["rows"], 10_000);
     assert_eq!(count(&server, "chat"), 0);
     database::assert_gapless(&database::log(&server.database(), "chat"));
@@ -257,23 +287,31 @@ async fn deletes_and_changes_of_the_same_rows_get_along() {
     }
     let ids: Vec<String> = {
         let database = server.database();
-        let mut statement = database.prepare("SELECT id FROM chat ORDER BY rowid").unwrap();
+        let mut statement = database
+            .prepare("SELECT id FROM chat ORDER BY rowid")
+            .unwrap();
         let ids = statement.query_map([], |row| row.get(0)).unwrap();
         ids.map(Result::unwrap).collect()
     };
     let mut changer = server.connect("/chat?body=-").await;
     let mut deleter = server.connect("/chat?body=-").await;
     for (at, id) in ids.iter().enumerate() {
-        changer.send(json!({"_method": "PUT", "id": id, "n": 1000 + at})).await;
+        changer
+            .send(json!({"_method": "PUT", "id": id, "n": 1000 + at}))
+            .await;
         if at % 10 == 5 {
-            deleter.send(json!({"_method": "DELETE", "topic": "x"})).await;
+            deleter
+                .send(json!({"_method": "DELETE", "topic": "x"}))
+                .await;
             deleter.send(json!({"n": 0, "topic": "x"})).await;
         }
     }
     deleter.acked(json!({"topic": "z"})).await;
     // Whoever lost was told so, and what is left is what the log says.
     changer.acked(json!({"topic": "z"})).await;
-    deleter.acked(json!({"_method": "DELETE", "topic": ["x", "z"]})).await;
+    deleter
+        .acked(json!({"_method": "DELETE", "topic": ["x", "z"]}))
+        .await;
     assert_eq!(count(&server, "chat"), 0);
     let log = database::log(&server.database(), "chat");
     database::assert_gapless(&log);
@@ -287,9 +325,14 @@ async fn deletes_and_changes_of_the_same_rows_get_along() {
 #[tokio::test]
 async fn without_methods_everyone_may_do_everything() {
     let server = server().await;
-    let (mut one, mut other) = (server.connect("/chat").await, server.connect("/chat?body=-").await);
+    let (mut one, mut other) = (
+        server.connect("/chat").await,
+        server.connect("/chat?body=-").await,
+    );
     let id = posted(&mut one, json!({"n": 1})).await;
-    other.acked(json!({"_method": "PUT", "id": id, "n": 2})).await;
+    other
+        .acked(json!({"_method": "PUT", "id": id, "n": 2}))
+        .await;
     other.acked(json!({"_method": "DELETE", "id": id})).await;
     assert_eq!(count(&server, "chat"), 0);
 }
@@ -344,14 +387,17 @@ async fn a_row_that_one_may_not_delete_keeps_the_others() {
             client.acked(json!({"topic": "x"})).await;
         }
     }
-    let error = bob.refused(json!({"_method": "DELETE", "topic": "x"})).await;
+    let error = bob
+        .refused(json!({"_method": "DELETE", "topic": "x"}))
+        .await;
     assert_eq!(error["code"], "forbidden");
     assert_eq!(
         error["message"],
         "you may not DELETE all of these rows, so none was changed"
     );
     assert_eq!(count(&server, "mine"), 4);
-    bob.acked(json!({"_method": "DELETE", "topic": "x", "user": "bob"})).await;
+    bob.acked(json!({"_method": "DELETE", "topic": "x", "user": "bob"}))
+        .await;
     assert_eq!(count(&server, "mine"), 2);
 }
 
@@ -369,9 +415,15 @@ async fn what_methods_does_not_name_is_nobodys() {
     let mut nobody = server.connect("/board").await;
     assert_eq!(nobody.refused_with(json!({"body": "x"})).await, "forbidden");
     let mut readonly = server.subscribe("/readonly").await;
-    assert_eq!(readonly.refused_with(json!({"body": "x"})).await, "forbidden");
+    assert_eq!(
+        readonly.refused_with(json!({"body": "x"})).await,
+        "forbidden"
+    );
     let mut fleeting = server.connect("/fleeting").await;
-    assert_eq!(fleeting.refused_with(json!({"body": "no"})).await, "forbidden");
+    assert_eq!(
+        fleeting.refused_with(json!({"body": "no"})).await,
+        "forbidden"
+    );
     fleeting.acked(json!({"body": "yes"})).await;
 }
 
@@ -394,7 +446,10 @@ async fn plugins_are_not_asked() {
     let delete = json!({"_type": "publish", "endpoint": "readonly", "method": "DELETE", "message": {"body": "two"}});
     client.acked(delete).await;
     let gone = readonly.recv().await;
-    assert_eq!((&gone["_method"], &gone["id"]), (&json!("DELETE"), &seen["id"]));
+    assert_eq!(
+        (&gone["_method"], &gone["id"]),
+        (&json!("DELETE"), &seen["id"])
+    );
 }
 
 #[tokio::test]
@@ -406,13 +461,18 @@ async fn a_deletes_hooks_run_once_and_modify_for_each_row() {
         plugins = ["versioned"]
         message_default.DELETE = { by = "'somebody'" }
     "#;
-    let server = Setup::new(config).guest_as("versioned-a", "versioned").start().await;
+    let server = Setup::new(config)
+        .guest_as("versioned-a", "versioned")
+        .start()
+        .await;
     let mut client = server.connect("/chat").await;
     let mut ids = Vec::new();
     for n in 1..=2 {
         ids.push(posted(&mut client, json!({"n": n})).await);
     }
-    client.acked(json!({"_method": "DELETE", "n": [1, 2]})).await;
+    client
+        .acked(json!({"_method": "DELETE", "n": [1, 2]}))
+        .await;
     for id in ids {
         let expected = json!({
             "_method": "DELETE", "n": [1, 2], "by": "somebody", "p": "a", "id": id, "m": "a"

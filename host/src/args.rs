@@ -36,7 +36,13 @@ mod tests {
         let expected = ["a", "5", "1.5", "true", ""].map(str::to_owned);
         assert_eq!(taken, Ok(expected.to_vec()));
         assert_eq!(values(&json!([])), Ok(Vec::new()));
-        for wrong in [json!("a"), json!(null), json!([null]), json!([["a"]]), json!({})] {
+        for wrong in [
+            json!("a"),
+            json!(null),
+            json!([null]),
+            json!([["a"]]),
+            json!({}),
+        ] {
             assert!(values(&wrong).is_err(), "{wrong}");
         }
     }

@@ -28,26 +28,46 @@ async fn a_digest_collects_what_one_recipient_is_told() {
     let alert = "to = '{{ to }}'\nsubject = 'On {{ body }}'\nbody = '{{ body }}'\ndigest = '1h'";
     let mut server = setup(&smtp, alert).start().await;
     let mut client = server.subscribe("/chat").await;
-    client.acked(json!({"body": "zero", "to": "a@example.org"})).await;
+    client
+        .acked(json!({"body": "zero", "to": "a@example.org"}))
+        .await;
     assert_eq!(smtp.has(1).await[0].header("Subject"), "On zero");
-    for (body, to) in [("one", "A@example.org, b@example.org"), ("two", "a@example.org"), ("three", "a@example.org")] {
+    for (body, to) in [
+        ("one", "A@example.org, b@example.org"),
+        ("two", "a@example.org"),
+        ("three", "a@example.org"),
+    ] {
         client.acked(json!({"body": body, "to": to})).await;
     }
     // The other has not heard of anything yet.
     let mails = smtp.has(2).await;
-    assert_eq!((&mails[1].to[..], mails[1].header("Subject").as_str()), (&["b@example.org".into()][..], "On one"));
+    assert_eq!(
+        (&mails[1].to[..], mails[1].header("Subject").as_str()),
+        (&["b@example.org".into()][..], "On one")
+    );
     put_off(&server, 3).await;
     server.restart().await;
     let waiting = put_off(&server, 3).await;
-    assert!(waiting.iter().all(|alert| alert["recipient"] == "a@example.org"), "{waiting:?}");
+    assert!(
+        waiting
+            .iter()
+            .all(|alert| alert["recipient"] == "a@example.org"),
+        "{waiting:?}"
+    );
 
     // Its time has come, as far as the outbox knows.
     let id = waiting[0]["id"].as_str().unwrap();
-    server.api("POST", &format!("/api/alerts/{id}/retry")).await.ok();
+    server
+        .api("POST", &format!("/api/alerts/{id}/retry"))
+        .await
+        .ok();
     let mails = smtp.has(3).await;
     assert_eq!(mails[2].header("Subject"), "3 alerts: On one");
     let text = mails[2].plain();
-    let order: Vec<_> = text.lines().filter(|line| ["one", "two", "three"].contains(line)).collect();
+    let order: Vec<_> = text
+        .lines()
+        .filter(|line| ["one", "two", "three"].contains(line))
+        .collect();
     assert_eq!(order, ["one", "two", "three"]);
     all_sent(&server).await;
     assert_eq!(smtp.mails().len(), 3);
@@ -78,5 +98,9 @@ async fn an_endpoint_sends_no_more_than_its_rate() {
     assert_eq!(mails[2].header("Subject"), "elsewhere");
     let waiting = outbox(&server).await;
     assert_eq!(waiting.len(), 3, "{waiting:?}");
-    assert!(waiting.iter().all(|alert| alert["dead"] == false && alert["attempts"] == 0));
+    assert!(
+        waiting
+            .iter()
+            .all(|alert| alert["dead"] == false && alert["attempts"] == 0)
+    );
 }

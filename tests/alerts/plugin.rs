@@ -46,14 +46,27 @@ async fn a_plugin_sends_mails_with_its_message() {
     client.acked(mail(good)).await;
     let mails = smtp.has(1).await;
     assert_eq!(mails[0].header("Subject"), "Hi there");
-    assert!(mails[0].plain().contains("<em>&lt;b&gt;you&lt;/b&gt;</em>"), "{}", mails[0].text);
+    assert!(
+        mails[0].plain().contains("<em>&lt;b&gt;you&lt;/b&gt;</em>"),
+        "{}",
+        mails[0].text
+    );
     all_sent(&server).await;
     assert_eq!(smtp.mails().len(), 1, "the rejected one sent none");
 
     for (bad, code) in [
-        (json!({"to": "a@example.org\r\nBcc: b@example.org", "body": "x"}), "invalid"),
-        (json!({"to": "a@example.org", "body": "x", "attachments": ["/etc/passwd"]}), "invalid"),
-        (json!({"to": "a@example.org", "body": "x", "service": "none"}), "not_found"),
+        (
+            json!({"to": "a@example.org\r\nBcc: b@example.org", "body": "x"}),
+            "invalid",
+        ),
+        (
+            json!({"to": "a@example.org", "body": "x", "attachments": ["/etc/passwd"]}),
+            "invalid",
+        ),
+        (
+            json!({"to": "a@example.org", "body": "x", "service": "none"}),
+            "not_found",
+        ),
     ] {
         assert_eq!(client.refused_with(mail(bad)).await, code);
     }

@@ -11,12 +11,16 @@ async fn what_is_refused_for_now_is_tried_again() {
     let Some(smtp) = SmtpServer::start("what_is_refused_for_now_is_tried_again") else {
         return;
     };
-    let server = setup(&smtp, "to = 'later@example.org'\nbody = '{{ body }}'").start().await;
+    let server = setup(&smtp, "to = 'later@example.org'\nbody = '{{ body }}'")
+        .start()
+        .await;
     let mut client = server.subscribe("/chat").await;
     client.acked(json!({"body": "x"})).await;
     assert_eq!(smtp.has(1).await[0].to, ["later@example.org"]);
     all_sent(&server).await;
-    let refused = server.metric("hookcast_alerts_failed_total", &["kind=\"refused\""]).await;
+    let refused = server
+        .metric("hookcast_alerts_failed_total", &["kind=\"refused\""])
+        .await;
     assert_eq!(refused, 2.0);
 }
 
@@ -26,24 +30,45 @@ async fn what_is_refused_for_good_is_a_dead_letter_for_the_operator() {
     let Some(smtp) = SmtpServer::start(test) else {
         return;
     };
-    let server = setup(&smtp, "to = '{{ to }}'\nbody = '{{ body }}'").start().await;
+    let server = setup(&smtp, "to = '{{ to }}'\nbody = '{{ body }}'")
+        .start()
+        .await;
     let mut client = server.subscribe("/chat").await;
-    client.acked(json!({"body": "x", "to": "never@example.org"})).await;
+    client
+        .acked(json!({"body": "x", "to": "never@example.org"}))
+        .await;
     let dead = dead_letter(&server).await;
-    assert!(dead["error"].as_str().unwrap().contains("there is no such user"), "{dead}");
-    assert_eq!((&dead["endpoint"], &dead["service"]), (&json!("chat"), &json!("post")));
+    assert!(
+        dead["error"]
+            .as_str()
+            .unwrap()
+            .contains("there is no such user"),
+        "{dead}"
+    );
+    assert_eq!(
+        (&dead["endpoint"], &dead["service"]),
+        (&json!("chat"), &json!("post"))
+    );
     let id = dead["id"].as_str().unwrap();
-    server.log.with(&["ERROR", "endpoint=chat", "dead letter", "no such user", id]).await;
+    server
+        .log
+        .with(&["ERROR", "endpoint=chat", "dead letter", "no such user", id])
+        .await;
 
     let retry = format!("/api/alerts/{id}/retry");
     server.api("POST", &retry).await.ok();
     eventually("another try", async || {
-        let tries = server.metric("hookcast_alerts_dead_total", &["endpoint=\"chat\""]).await;
+        let tries = server
+            .metric("hookcast_alerts_dead_total", &["endpoint=\"chat\""])
+            .await;
         (tries == 2.0).then_some(())
     })
     .await;
     dead_letter(&server).await;
-    server.api("DELETE", &format!("/api/alerts/{id}")).await.ok();
+    server
+        .api("DELETE", &format!("/api/alerts/{id}"))
+        .await
+        .ok();
     assert!(outbox(&server).await.is_empty());
     let (code, _) = server.api("POST", &retry).await.refused(404);
     assert_eq!(code, "no_such_alert");
@@ -62,15 +87,24 @@ async fn a_template_that_fails_harms_no_message_and_can_be_mended() {
     client.is_alive().await;
     let dead = dead_letter(&server).await;
     let error = dead["error"].as_str().unwrap();
-    assert!(error.contains("endpoints.chat.alert.body, line 2"), "{error}");
-    assert!(error.contains("default(\"\")"), "says what to write: {error}");
+    assert!(
+        error.contains("endpoints.chat.alert.body, line 2"),
+        "{error}"
+    );
+    assert!(
+        error.contains("default(\"\")"),
+        "says what to write: {error}"
+    );
 
     let config = std::fs::read_to_string(server.folder().join("hookcast.toml")).unwrap();
     let mended = config.replace("{{ topic }}", "{{ topic | default(\"none\") }}");
     std::fs::write(server.folder().join("hookcast.toml"), mended).unwrap();
     server.api("POST", "/api/reload").await.ok();
     let id = dead["id"].as_str().unwrap();
-    server.api("POST", &format!("/api/alerts/{id}/retry")).await.ok();
+    server
+        .api("POST", &format!("/api/alerts/{id}/retry"))
+        .await
+        .ok();
     assert!(smtp.has(1).await[0].plain().contains("one\nnone"));
 }
 
@@ -83,7 +117,10 @@ async fn a_missing_attachment_is_waited_for() {
     let server = setup(&smtp, alert).start().await;
     let mut client = server.subscribe("/chat").await;
     client.acked(json!({"body": "x"})).await;
-    server.log.with(&["WARN", "late.csv can't be read", "tried again"]).await;
+    server
+        .log
+        .with(&["WARN", "late.csv can't be read", "tried again"])
+        .await;
     std::fs::write(server.folder().join("late.csv"), "1,2\n").unwrap();
     assert!(smtp.has(1).await[0].text.contains("late.csv"));
 }
@@ -95,12 +132,17 @@ async fn the_outbox_has_a_limit() {
     };
     smtp.kill();
     let alert = "to = 'a@example.org'\nbody = '{{ body }}'";
-    let config = format!("alert = {{ {} }}\n[alerts]\nlimit = 3", alert.replace('\n', ", "));
+    let config = format!(
+        "alert = {{ {} }}\n[alerts]\nlimit = 3",
+        alert.replace('\n', ", ")
+    );
     let config = setup_with(&smtp, &config).prepare();
     // `[alerts]` is there already.
     let path = config.folder().join("hookcast.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    let text = text.replace("[alerts]\nlimit = 3", "").replace("[alerts]", "[alerts]\nlimit = 3");
+    let text = text
+        .replace("[alerts]\nlimit = 3", "")
+        .replace("[alerts]", "[alerts]\nlimit = 3");
     std::fs::write(&path, text).unwrap();
     let mut server = config;
     server.start().await;
@@ -109,7 +151,10 @@ async fn the_outbox_has_a_limit() {
         client.acked(json!({"body": number.to_string()})).await;
     }
     assert_eq!(outbox(&server).await.len(), 3);
-    server.log.with(&["ERROR", "did not alert", "alerts.limit"]).await;
+    server
+        .log
+        .with(&["ERROR", "did not alert", "alerts.limit"])
+        .await;
     smtp.start_again();
     smtp.has(3).await;
 }
@@ -150,7 +195,12 @@ async fn mails_go_over_starttls_and_smtps_to_whom_is_trusted() {
             server.api("POST", "/api/reload").await.ok();
             client.acked(json!({"body": "secret"})).await;
             server.log.with(&["WARN", "does not take them", says]).await;
-            assert!(outbox(&server).await.iter().all(|alert| alert["dead"] == false));
+            assert!(
+                outbox(&server)
+                    .await
+                    .iter()
+                    .all(|alert| alert["dead"] == false)
+            );
         }
         assert_eq!(smtp.mails().len(), 1);
     }

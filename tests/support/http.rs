@@ -141,7 +141,11 @@ async fn serve(
             let head = String::from_utf8(head).unwrap();
             let body = body_of(&mut stream, &head).await?;
             let _ = taken.send((head, String::from_utf8(body).unwrap()));
-            let status = if before < failures { "503 Busy" } else { "204 Taken" };
+            let status = if before < failures {
+                "503 Busy"
+            } else {
+                "204 Taken"
+            };
             let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
             stream.write_all(answer.as_bytes()).await?;
         }

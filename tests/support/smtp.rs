@@ -76,7 +76,9 @@ impl SmtpServer {
             .arg(self.file());
         if let Some(kind) = self.tls {
             let file = |name: &str| self.folder.path().join(name);
-            command.args([file("certificate.pem"), file("key.pem")]).arg(kind);
+            command
+                .args([file("certificate.pem"), file("key.pem")])
+                .arg(kind);
         }
         let mut process = command
             .stdin(Stdio::piped())
@@ -110,7 +112,9 @@ impl SmtpServer {
     pub fn mails(&self) -> Vec<Mail> {
         let text = std::fs::read_to_string(self.file()).unwrap_or_default();
         // The last line may be half written.
-        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let lines = text
+            .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'));
         lines
             .map(|line| serde_json::from_str(line).expect("a mail"))
             .collect()
@@ -144,7 +148,10 @@ impl Mail {
 
     /// The text with what quoted-printable has done to it undone, as far as tests look.
     pub fn plain(&self) -> String {
-        self.text.replace("=\r\n", "").replace("=3D", "=").replace("\r\n", "\n")
+        self.text
+            .replace("=\r\n", "")
+            .replace("=3D", "=")
+            .replace("\r\n", "\n")
     }
 }
 
@@ -156,8 +163,16 @@ fn environment() -> &'static Result<PathBuf, String> {
         let python = folder.join("bin/python");
         let works = |python: &Path| run(Command::new(python).args(["-c", "import aiosmtpd"]));
         if works(&python).is_err() {
-            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-            let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+            run(Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&folder))?;
+            let install = [
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+            ];
             run(Command::new(&python).args(install).arg(PACKAGE))?;
         }
         Ok(python)
@@ -166,10 +181,16 @@ fn environment() -> &'static Result<PathBuf, String> {
 
 fn run(command: &mut Command) -> Result<(), String> {
     let lacks = "needs Python 3 with `venv` and aiosmtpd from its package index";
-    let output = command.output().map_err(|error| format!("{lacks}: {error}"))?;
+    let output = command
+        .output()
+        .map_err(|error| format!("{lacks}: {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().last().unwrap_or_default();
-    output.status.success().then_some(()).ok_or_else(|| format!("{lacks}: {last}"))
+    output
+        .status
+        .success()
+        .then_some(())
+        .ok_or_else(|| format!("{lacks}: {last}"))
 }
 
 fn write_certificate(folder: &Path) {

@@ -27,9 +27,15 @@ pub async fn list(
     State(app): State<Arc<App>>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Value>, ApiError> {
-    let entries = app.alerts.list(wanted.dead, MOST).await.map_err(unreadable)?;
+    let entries = app
+        .alerts
+        .list(wanted.dead, MOST)
+        .await
+        .map_err(unreadable)?;
     let alerts: Vec<_> = entries.iter().map(shown).collect();
-    Ok(Json(json!({ "waiting": app.outbox.waiting(), "alerts": alerts })))
+    Ok(Json(
+        json!({ "waiting": app.outbox.waiting(), "alerts": alerts }),
+    ))
 }
 
 pub async fn retry(

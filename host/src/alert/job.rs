@@ -99,7 +99,10 @@ impl Job {
             Way::Broken(why) => return Err(broken(why)),
             Way::Log | Way::Webhook => {
                 let mail = String::from_utf8_lossy(&message.formatted()).into_owned();
-                tracing::info!(id, "a mail that is not sent, because its service is `log:`:\n{mail}");
+                tracing::info!(
+                    id,
+                    "a mail that is not sent, because its service is `log:`:\n{mail}"
+                );
             }
         }
         Ok(Outcome::Sent)
@@ -137,6 +140,10 @@ fn gone(row: &Leased) -> Failure {
 }
 
 fn stored<T: serde::de::DeserializeOwned>(row: &Leased) -> Result<T, Failure> {
-    serde_json::from_str(&row.data)
-        .map_err(|error| Failure::new(Kind::Final, format!("what is stored can't be read: {error}")))
+    serde_json::from_str(&row.data).map_err(|error| {
+        Failure::new(
+            Kind::Final,
+            format!("what is stored can't be read: {error}"),
+        )
+    })
 }

@@ -36,7 +36,9 @@ impl Letter {
     /// Whom it goes to, each once, in lower case.
     pub fn recipients(&self) -> Vec<String> {
         let all = self.to.iter().chain(&self.cc).chain(&self.bcc);
-        let mut addresses: Vec<_> = all.map(|one| one.email.to_string().to_lowercase()).collect();
+        let mut addresses: Vec<_> = all
+            .map(|one| one.email.to_string().to_lowercase())
+            .collect();
         addresses.sort();
         addresses.dedup();
         addresses

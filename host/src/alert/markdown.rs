@@ -53,9 +53,8 @@ fn destination(kind: LinkType, url: CowStr<'_>) -> CowStr<'_> {
         return url;
     }
     let scheme = url.split_once(':').map(|(scheme, _)| scheme);
-    let known = scheme.is_some_and(|scheme| {
-        SCHEMES.contains(&scheme.to_ascii_lowercase().as_str())
-    });
+    let known =
+        scheme.is_some_and(|scheme| SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()));
     if known { url } else { "".into() }
 }
 
@@ -90,7 +89,14 @@ mod tests {
             "<div>\n\n[x](vbscript:y)\n\n</div>",
         ] {
             let html = to_html(markdown).to_lowercase();
-            for tag in ["<script", "<img src=x", "<div", "href=\"j", "href=\"d", "href=\"v"] {
+            for tag in [
+                "<script",
+                "<img src=x",
+                "<div",
+                "href=\"j",
+                "href=\"d",
+                "href=\"v",
+            ] {
                 assert!(!html.contains(tag), "{markdown}: {html}");
             }
         }

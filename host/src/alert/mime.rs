@@ -128,7 +128,8 @@ async fn file(what: &str, path: &Path, room: &mut u64) -> Result<Vec<u8>, Failur
     match read.await {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => {
-            let message = format!("the files of the mail have more than {FILES} bytes with {shown}");
+            let message =
+                format!("the files of the mail have more than {FILES} bytes with {shown}");
             Err(Failure::new(Kind::Final, message))
         }
         Err(error) => {

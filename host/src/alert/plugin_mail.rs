@@ -113,15 +113,28 @@ mod tests {
             (r#"{"to":"a@example.org"}"#, "says nothing"),
             (r#"{"body":"x"}"#, "no recipient"),
             (r#"{"to":"nobody","body":"x"}"#, "no list of addresses"),
-            (r#"{"to":"a@example.org","body":"x","attachments":[]}"#, "attachments"),
-            (r#"{"to":"a@example.org","html":"x","markdown":"x"}"#, "both"),
-            (r#"{"to":"a@example.org\nBcc: b@example.org","body":"x"}"#, "which no address has"),
+            (
+                r#"{"to":"a@example.org","body":"x","attachments":[]}"#,
+                "attachments",
+            ),
+            (
+                r#"{"to":"a@example.org","html":"x","markdown":"x"}"#,
+                "both",
+            ),
+            (
+                r#"{"to":"a@example.org\nBcc: b@example.org","body":"x"}"#,
+                "which no address has",
+            ),
         ] {
             let error = PluginMail::parse(json).expect_err(json);
             assert!(error.contains(says), "{json}: {error}");
         }
         let many = vec!["a@example.org"; address::MOST + 1];
         let json = serde_json::json!({"to": many, "body": "x"}).to_string();
-        assert!(PluginMail::parse(&json).expect_err("too many").contains("101"));
+        assert!(
+            PluginMail::parse(&json)
+                .expect_err("too many")
+                .contains("101")
+        );
     }
 }

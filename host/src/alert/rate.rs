@@ -65,6 +65,9 @@ mod tests {
             assert_eq!(rate.take(), Ok(()));
         }
         let wait = rate.take().expect_err("the fourth waits");
-        assert!(wait > Duration::ZERO && wait <= Duration::from_secs(20), "{wait:?}");
+        assert!(
+            wait > Duration::ZERO && wait <= Duration::from_secs(20),
+            "{wait:?}"
+        );
     }
 }

@@ -14,8 +14,8 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 
 pub use date::moment;
 
-/// Steps that one rendering may take: some thousand rows of a table.
-const FUEL: u64 = 1_000_000;
+/// Steps that one rendering may take: some thousand rows of a table, some milliseconds.
+const FUEL: u64 = 200_000;
 
 /// Bytes that one rendering may give.
 pub const OUTPUT: usize = 4 << 20;
@@ -66,7 +66,7 @@ fn environment(escape: AutoEscape) -> Environment<'static> {
 
 impl Template {
     /// Checks what can be checked before there is a message: its syntax, and that its
-    /// filters, tests and functions exist.
+    /// filters and tests exist.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -107,10 +107,7 @@ impl Template {
         })
     }
 
-    fn compiled<'s>(
-        &self,
-        source: &'s str,
-    ) -> Result<minijinja::Template<'s, 's>, Problem> {
+    fn compiled<'s>(&self, source: &'s str) -> Result<minijinja::Template<'s, 's>, Problem> {
         let environment: &'s Environment<'s> = self.environment();
         environment
             .template_from_str(source)

@@ -72,7 +72,10 @@ fn signed(
 ) -> Result<Request<Full<Bytes>>, Failure> {
     let mut request = Request::post(&webhook.url)
         .header(header::CONTENT_TYPE, "application/json")
-        .header(header::USER_AGENT, concat!("hookcast/", env!("CARGO_PKG_VERSION")))
+        .header(
+            header::USER_AGENT,
+            concat!("hookcast/", env!("CARGO_PKG_VERSION")),
+        )
         .header("webhook-id", id)
         .header("webhook-timestamp", time);
     if let Some(secret) = &webhook.secret {
@@ -137,7 +140,10 @@ async fn speak(
     let broken = |error: hyper::Error| {
         Failure::new(Kind::Down, format!("broke the connection off: {error}"))
     };
-    let target = request.uri().path_and_query().map(|path| path.as_str().parse());
+    let target = request
+        .uri()
+        .path_and_query()
+        .map(|path| path.as_str().parse());
     if let Some(Ok(target)) = target {
         *request.uri_mut() = target;
     }

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use futures_util::FutureExt as _;
 use metrics::{counter, gauge, histogram};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -155,9 +155,8 @@ impl Worker {
             let rows = table.lease(name, &except, room, time, until).await?;
             if rows.is_empty() {
                 let except: Vec<i64> = self.full.keys().copied().collect();
-                let due = table.next_due(name, &except).await?;
-                // What is due and was not taken waits for a digest, which wakes us.
-                let wait = due.filter(|due| *due > time).map(|due| (due - time).unsigned_abs());
+                let due = table.next_due(name, &except, time).await?;
+                let wait = due.map(|due| (due - time).unsigned_abs());
                 return Ok(wait.map_or(never, |wait| now + Duration::from_micros(wait)));
             }
             self.start(name, rows).await?;
@@ -317,7 +316,10 @@ impl Worker {
     fn digest_of(&self, row: &Leased) -> Option<Duration> {
         let endpoint = self.config.endpoints.get(&row.endpoint_name)?;
         let alert = endpoint.alerts.iter().find(|one| *one.name == *row.alert)?;
-        let mail = alert.mail.as_ref().filter(|_| row.channel == Channel::Mail)?;
+        let mail = alert
+            .mail
+            .as_ref()
+            .filter(|_| row.channel == Channel::Mail)?;
         mail.digest
     }
 
@@ -356,7 +358,11 @@ impl Worker {
                 counter!("hookcast_alerts_dead_total", "endpoint" => first.endpoint_name.clone())
                     .increment(numbers.len() as u64);
                 self.complain(first, |left_out| {
-                    let of = if first.channel == Channel::Plugin { "plugin" } else { "alert" };
+                    let of = if first.channel == Channel::Plugin {
+                        "plugin"
+                    } else {
+                        "alert"
+                    };
                     tracing::error!(
                         endpoint = %first.endpoint_name, alert = %first.alert, id = %first.id,
                         service, tries, left_out,
@@ -413,7 +419,10 @@ impl Worker {
             .forget(time - micros(config.keep), time - micros(DIGESTS))
             .await?;
         if forgotten > 0 {
-            tracing::warn!(forgotten, "dead letters older than `alerts.keep` were deleted");
+            tracing::warn!(
+                forgotten,
+                "dead letters older than `alerts.keep` were deleted"
+            );
         }
         self.app.outbox.found(table.waiting().await?);
         gauge!("hookcast_alerts_waiting").set(self.app.outbox.waiting() as f64);
@@ -429,7 +438,10 @@ impl Worker {
         }
         let cut_off = self.sending.len();
         if cut_off > 0 {
-            tracing::warn!(cut_off, "alerts were on their way still; they are sent again");
+            tracing::warn!(
+                cut_off,
+                "alerts were on their way still; they are sent again"
+            );
         }
     }
 }

@@ -70,17 +70,17 @@ impl WebhookConfig {
     /// Scheme, host and port: what is down together.
     pub fn server(&self) -> Arc<str> {
         let scheme = self.url.scheme_str().unwrap_or_default();
-        let authority = self.url.authority().map_or("", |authority| authority.as_str());
+        let authority = self
+            .url
+            .authority()
+            .map_or("", |authority| authority.as_str());
         format!("{scheme}://{authority}").into()
     }
 }
 
 /// Reads the alerts of an endpoint that keeps what it is sent. `services` are the names of
 /// the mail services.
-pub(super) fn read_alerts(
-    section: &mut Section<'_>,
-    services: &[&str],
-) -> Vec<AlertConfig> {
+pub(super) fn read_alerts(section: &mut Section<'_>, services: &[&str]) -> Vec<AlertConfig> {
     let Some(value) = section.take("alert") else {
         return Vec::new();
     };
@@ -110,8 +110,23 @@ pub(super) fn read_alerts(
 
 /// Keys that only a mail has.
 const MAIL: &[&str] = &[
-    "service", "to", "cc", "bcc", "reply_to", "on_behalf_of", "from", "subject", "body",
-    "bodyfile", "html", "htmlfile", "markdown", "markdownfile", "images", "attachments", "digest",
+    "service",
+    "to",
+    "cc",
+    "bcc",
+    "reply_to",
+    "on_behalf_of",
+    "from",
+    "subject",
+    "body",
+    "bodyfile",
+    "html",
+    "htmlfile",
+    "markdown",
+    "markdownfile",
+    "images",
+    "attachments",
+    "digest",
 ];
 
 /// One alert while it is read.
@@ -186,7 +201,10 @@ impl Alert<'_, '_> {
         let report = |what: String, remedy: &str| self.section.reading.report(at, what, remedy);
         let has = |keys: [&str; 2]| keys.iter().any(|key| self.section.has(key));
         if is_mail && !["to", "cc", "bcc"].iter().any(|key| self.section.has(key)) {
-            report(format!("`{key}` has no recipient"), "add `to`, `cc` or `bcc`");
+            report(
+                format!("`{key}` has no recipient"),
+                "add `to`, `cc` or `bcc`",
+            );
         }
         if has(["html", "htmlfile"]) && has(["markdown", "markdownfile"]) {
             let what = format!("`{key}` has both HTML and Markdown, which becomes HTML");
@@ -219,7 +237,11 @@ impl Alert<'_, '_> {
             }
             _ => {
                 let what = format!("`{key}` does not say which mail service sends it");
-                reading.report(at, what, format!("add `service`, one of {}", known.join(", ")));
+                reading.report(
+                    at,
+                    what,
+                    format!("add `service`, one of {}", known.join(", ")),
+                );
                 None
             }
         }
@@ -238,9 +260,7 @@ impl Alert<'_, '_> {
                 return Ok(vec![template(value, value.text()?, false)?]);
             }
             let items = value.items()?;
-            let templates = items
-                .iter()
-                .map(|item| template(item, item.text()?, false));
+            let templates = items.iter().map(|item| template(item, item.text()?, false));
             templates.collect()
         });
         read.unwrap_or_default()
@@ -278,13 +298,12 @@ impl Alert<'_, '_> {
         let mut images = Vec::new();
         for (cid, value) in section.take_named() {
             let read = path(&value).and_then(|path| {
-                if !cid.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+                if !cid
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+                {
                     let what = format!("has the name {cid:?}, which HTML can't refer to");
                     return Err(Wrong::new(what, "use letters, digits, `-`, `_` and `.`"));
-                }
-                if !path.is_file() {
-                    let what = format!("names {}, where there is no file", path.display());
-                    return Err(Wrong::new(what, "put the image there, or correct the path"));
                 }
                 Ok(MailImage { cid, path })
             });
@@ -319,12 +338,13 @@ fn read_webhook(section: &mut Section<'_>) -> Option<WebhookConfig> {
     let url = section.optional("url", |value| {
         let text = value.text()?;
         let url: Option<Uri> = text.parse().ok();
-        url.filter(|url| Destination::of(url).is_some()).ok_or_else(|| {
-            Wrong::new(
-                "is no URL that can be called",
-                "write \"https://hooks.example.org/chat\", without a user in it",
-            )
-        })
+        url.filter(|url| Destination::of(url).is_some())
+            .ok_or_else(|| {
+                Wrong::new(
+                    "is no URL that can be called",
+                    "write \"https://hooks.example.org/chat\", without a user in it",
+                )
+            })
     });
     let secret = section.optional("secret", |value| value.text().map(Secret::new));
     Some(WebhookConfig { url: url?, secret })
@@ -339,7 +359,9 @@ fn path(value: &Value<'_>) -> Result<PathBuf, Wrong> {
 }
 
 fn contents(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    let bytes = std::fs::metadata(path)
+        .map_err(|error| error.to_string())?
+        .len();
     if bytes > TEMPLATE {
         return Err(format!("it has {bytes} bytes, and {TEMPLATE} are allowed"));
     }
@@ -359,7 +381,10 @@ fn checked(template: Template) -> Result<Template, Wrong> {
         Ok(()) => Ok(template),
         Err(problem) => {
             let what = format!("is no template that can be used ({problem})");
-            Err(Wrong::new(what, "docs/alerts.md says what templates can do"))
+            Err(Wrong::new(
+                what,
+                "docs/alerts.md says what templates can do",
+            ))
         }
     }
 }

@@ -33,8 +33,12 @@ impl AlertsConfig {
             longest_backoff: section.read("longest_backoff", 3_600 * second, |value| {
                 value.duration(pauses.clone())
             }),
-            expire: section.read("expire", 3 * day, |value| value.duration(second..=365 * day)),
-            keep: section.read("keep", 30 * day, |value| value.duration(second..=3_650 * day)),
+            expire: section.read("expire", 3 * day, |value| {
+                value.duration(second..=365 * day)
+            }),
+            keep: section.read("keep", 30 * day, |value| {
+                value.duration(second..=3_650 * day)
+            }),
         };
         section.finish();
         config

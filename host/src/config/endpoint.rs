@@ -209,7 +209,8 @@ impl EndpointConfig {
 
 /// Reports the keys that make no sense without storage.
 fn refuse_storage(section: &mut Section<'_>) {
-    let refused = ["table", "columns", "retention", "alert", "alert_rate"].map(|key| section.take(key));
+    let refused =
+        ["table", "columns", "retention", "alert", "alert_rate"].map(|key| section.take(key));
     let history = section.take("history");
     let history = history.filter(|value| value.text().is_ok_and(|text| text == "table"));
     for value in refused.into_iter().flatten().chain(history) {

@@ -40,7 +40,9 @@ pub(super) fn constant(
 }
 
 fn report(value: &Value<'_>, text: &str, problem: &Problem) {
-    let place = problem.column.and_then(|column| place_in(value, text, column));
+    let place = problem
+        .column
+        .and_then(|column| place_in(value, text, column));
     let (at, what) = match place {
         Some(at) => (at, problem.message.clone()),
         None => (value.at, problem.to_string()),

@@ -155,6 +155,8 @@ fn is_near(host: &str) -> bool {
         Ok(Host::Domain(name)) => name == "localhost",
         Ok(Host::Ipv4(address)) => address.is_loopback(),
         Ok(Host::Ipv6(address)) => address.is_loopback(),
-        Err(_) => host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+        Err(_) => host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
     }
 }

@@ -42,9 +42,11 @@ fn read_fields(method: Method, mut section: Section<'_>) -> Vec<(String, Express
     let mut fields = Vec::new();
     for (key, value) in section.take_named() {
         if let Err(wrong) = check_key(method, &key) {
-            value
-                .reading
-                .report(value.key_at, format!("`{}` {}", value.key, wrong.what), wrong.remedy);
+            value.reading.report(
+                value.key_at,
+                format!("`{}` {}", value.key, wrong.what),
+                wrong.remedy,
+            );
             continue;
         }
         let Some(expression) = read_expression(&value, NAMES) else {

@@ -47,7 +47,9 @@ fn refused(key: &str, problem: &str) -> Rejection {
         details: Some(json!({"open": open})),
         ..Rejection::new(
             code::EXPRESSION_FAILED,
-            format!("the server's `{open}` has no value for you, so nothing can be shown: {problem}"),
+            format!(
+                "the server's `{open}` has no value for you, so nothing can be shown: {problem}"
+            ),
         )
     }
 }

@@ -73,7 +73,9 @@ fn counted<'b, 'v>(
     let value = values
         .pop()
         .ok_or_else(ExecutionError::missing_argument_or_target)?;
-    let left = LEFT.get().and_then(|left| left.checked_sub(steps(size(&*value))));
+    let left = LEFT
+        .get()
+        .and_then(|left| left.checked_sub(steps(size(&*value))));
     LEFT.set(left);
     match left {
         Some(_) => Ok(value),
@@ -130,7 +132,10 @@ fn mark(part: &mut IdedExpr, in_loop: bool) {
             call.args.iter_mut().for_each(|part| mark(part, in_loop));
         }
         Expr::Select(select) => mark_path(&mut select.operand, in_loop),
-        Expr::List(list) => list.elements.iter_mut().for_each(|part| mark(part, in_loop)),
+        Expr::List(list) => list
+            .elements
+            .iter_mut()
+            .for_each(|part| mark(part, in_loop)),
         Expr::Map(map) => {
             for entry in &mut map.entries {
                 match &mut entry.expr {

@@ -45,7 +45,16 @@ pub(super) const FUNCTIONS: &[&str] = &[
 
 /// For comparisons with `type(x)`.
 const TYPES: &[&str] = &[
-    "bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint",
+    "bool",
+    "bytes",
+    "double",
+    "int",
+    "list",
+    "map",
+    "null_type",
+    "string",
+    "type",
+    "uint",
 ];
 
 /// The first syntax error.
@@ -64,7 +73,11 @@ pub(super) fn syntax(text: &str, errors: &ParseErrors) -> Problem {
     else {
         return Problem::new(message);
     };
-    let before: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(line - 1)
+        .map(str::len)
+        .sum();
     let line = text.get(before..).unwrap_or_default();
     let inside = line.char_indices().nth(column - 1);
     let inside = inside.map_or(line.len(), |(byte, _)| byte);
@@ -181,7 +194,9 @@ impl<'a> Check<'a> {
         if let (Some(target), None) = (&call.target, library) {
             self.visit(target)?;
         }
-        call.args.iter().try_for_each(|argument| self.visit(argument))
+        call.args
+            .iter()
+            .try_for_each(|argument| self.visit(argument))
     }
 
     /// A pattern that somebody sends could take any time to compile.

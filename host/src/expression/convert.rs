@@ -63,9 +63,13 @@ pub(super) fn to_json(value: &cel::Value) -> Result<Value, Problem> {
         cel::Value::Bool(flag) => Value::Bool(*flag),
         cel::Value::Int(number) => (*number).into(),
         cel::Value::UInt(number) => (*number).into(),
-        cel::Value::Float(number) => Number::from_f64(*number)
-            .map(Value::Number)
-            .ok_or_else(|| Problem::new(format!("it gives {number}, which is no number in JSON")))?,
+        cel::Value::Float(number) => {
+            Number::from_f64(*number)
+                .map(Value::Number)
+                .ok_or_else(|| {
+                    Problem::new(format!("it gives {number}, which is no number in JSON"))
+                })?
+        }
         cel::Value::String(text) => text.as_str().into(),
         cel::Value::Timestamp(time) => {
             let micros = time.timestamp_micros();
@@ -80,7 +84,12 @@ pub(super) fn to_json(value: &cel::Value) -> Result<Value, Problem> {
             let mut entries: Vec<(&Key, &cel::Value)> = map.map.iter().collect();
             entries.sort_by(|(one, _), (other, _)| one.cmp(other));
             let entry = |(key, value): (&Key, _)| Ok((key.to_string(), to_json(value)?));
-            Value::Object(entries.into_iter().map(entry).collect::<Result<Map<_, _>, _>>()?)
+            Value::Object(
+                entries
+                    .into_iter()
+                    .map(entry)
+                    .collect::<Result<Map<_, _>, _>>()?,
+            )
         }
         other => {
             let kind = other.type_of();

@@ -8,13 +8,83 @@ use super::{Expression, NAMES, Scope};
 /// Words of the language, right and wrong.
 fn words() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
-        "msg", "row", "user", "now", "args", "x", "y", "true", "false", "null", "in", "0", "1",
-        "-1", "9223372036854775807", "1u", "1.5e308", "0x10", "'a'", "\"ä\"", "b'\\xff'", "r'\\d'",
-        "'''\n'''", "(", ")", "[", "]", "{", "}", ",", ":", "?", ".", ".?", "[?", "+", "-", "*",
-        "/", "%", "!", "==", "!=", "<", ">=", "&&", "||", "size", "int", "string", "timestamp",
-        "duration", "matches", "contains", "has", "all", "exists", "exists_one", "map", "filter",
-        "optional.of", "orValue", "type", "dyn", ".map(x, ", ".all(x, ", "msg.list", "msg.text",
-        "user.id", "`", "$", "//", "\\", "\u{0}", "\u{1F600}", " ", "\n",
+        "msg",
+        "row",
+        "user",
+        "now",
+        "args",
+        "x",
+        "y",
+        "true",
+        "false",
+        "null",
+        "in",
+        "0",
+        "1",
+        "-1",
+        "9223372036854775807",
+        "1u",
+        "1.5e308",
+        "0x10",
+        "'a'",
+        "\"ä\"",
+        "b'\\xff'",
+        "r'\\d'",
+        "'''\n'''",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        "?",
+        ".",
+        ".?",
+        "[?",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "!",
+        "==",
+        "!=",
+        "<",
+        ">=",
+        "&&",
+        "||",
+        "size",
+        "int",
+        "string",
+        "timestamp",
+        "duration",
+        "matches",
+        "contains",
+        "has",
+        "all",
+        "exists",
+        "exists_one",
+        "map",
+        "filter",
+        "optional.of",
+        "orValue",
+        "type",
+        "dyn",
+        ".map(x, ",
+        ".all(x, ",
+        "msg.list",
+        "msg.text",
+        "user.id",
+        "`",
+        "$",
+        "//",
+        "\\",
+        "\u{0}",
+        "\u{1F600}",
+        " ",
+        "\n",
     ]);
     prop::collection::vec(word, 0..24).prop_map(|words| words.join(" "))
 }
@@ -22,20 +92,63 @@ fn words() -> impl Strategy<Value = String> {
 /// Expressions that are right more often.
 fn expressions() -> impl Strategy<Value = String> {
     let leaf = prop::sample::select(vec![
-        "msg", "msg.list", "msg.text", "msg.n", "msg.deep.a", "user.id", "now", "x", "1", "-9223372036854775808",
-        "2u", "0.0", "'a'", "'2026-01-01T00:00:00Z'", "'1h'", "null", "true", "[]", "{}", "duration('1s')",
+        "msg",
+        "msg.list",
+        "msg.text",
+        "msg.n",
+        "msg.deep.a",
+        "user.id",
+        "now",
+        "x",
+        "1",
+        "-9223372036854775808",
+        "2u",
+        "0.0",
+        "'a'",
+        "'2026-01-01T00:00:00Z'",
+        "'1h'",
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "duration('1s')",
     ])
     .prop_map(str::to_owned);
     leaf.prop_recursive(5, 40, 3, |inner| {
         let two = (inner.clone(), inner.clone());
         prop_oneof![
-            (two.clone(), prop::sample::select(vec!["+", "-", "*", "/", "%", "==", "<", "in", "&&", "||"]))
+            (
+                two.clone(),
+                prop::sample::select(vec!["+", "-", "*", "/", "%", "==", "<", "in", "&&", "||"])
+            )
                 .prop_map(|((a, b), operator)| format!("({a} {operator} {b})")),
-            (inner.clone(), prop::sample::select(vec!["size", "int", "uint", "double", "string", "bytes", "bool", "timestamp", "duration", "type", "dyn", "optional.of"]))
+            (
+                inner.clone(),
+                prop::sample::select(vec![
+                    "size",
+                    "int",
+                    "uint",
+                    "double",
+                    "string",
+                    "bytes",
+                    "bool",
+                    "timestamp",
+                    "duration",
+                    "type",
+                    "dyn",
+                    "optional.of"
+                ])
+            )
                 .prop_map(|(a, function)| format!("{function}({a})")),
-            (two.clone(), prop::sample::select(vec!["contains", "startsWith", "endsWith", "orValue", "or"]))
+            (
+                two.clone(),
+                prop::sample::select(vec!["contains", "startsWith", "endsWith", "orValue", "or"])
+            )
                 .prop_map(|((a, b), method)| format!("{a}.{method}({b})")),
-            (two.clone(), prop::sample::select(vec!["map", "filter", "all", "exists", "exists_one"]))
+            (
+                two.clone(),
+                prop::sample::select(vec!["map", "filter", "all", "exists", "exists_one"])
+            )
                 .prop_map(|((a, b), name)| format!("{a}.{name}(x, {b})")),
             two.clone().prop_map(|(a, b)| format!("{a}[{b}]")),
             two.clone().prop_map(|(a, b)| format!("[{a}, {b}]")),
@@ -66,7 +179,9 @@ fn values() -> impl Strategy<Value = Value> {
 /// Everything that can be asked of a text; the library's panics are told from its errors.
 fn answer(text: &str, scope: &Scope<'_>) -> Result<Value, String> {
     let expression = Expression::compile(text).map_err(|problem| problem.message)?;
-    expression.evaluate(scope).map_err(|problem| problem.message)
+    expression
+        .evaluate(scope)
+        .map_err(|problem| problem.message)
 }
 
 proptest! {
@@ -108,6 +223,9 @@ proptest! {
 #[test]
 fn every_name_alone_has_an_answer() {
     for name in NAMES {
-        assert!(answer(name, &Scope::new()).is_err(), "{name} is not in the scope");
+        assert!(
+            answer(name, &Scope::new()).is_err(),
+            "{name} is not in the scope"
+        );
     }
 }

@@ -10,8 +10,14 @@ use super::{Expression, NAMES, Problem, Scope, bounds};
 fn scope() -> Scope<'static> {
     let claims = json!({"id": "alice", "role": "admin", "teams": ["a", "b"]});
     Scope::new()
-        .with("msg", json!({"body": "Grüße", "n": 5, "big": u64::MAX, "ratio": 0.5, "none": null}))
-        .with("row", json!({"user": "alice", "timestamp": "2026-11-20T12:00:00.000000"}))
+        .with(
+            "msg",
+            json!({"body": "Grüße", "n": 5, "big": u64::MAX, "ratio": 0.5, "none": null}),
+        )
+        .with(
+            "row",
+            json!({"user": "alice", "timestamp": "2026-11-20T12:00:00.000000"}),
+        )
         .with("user", claims)
         .with("session", Value::Null)
         .later("args", || json!({"room": ["1", "2"]}))
@@ -43,16 +49,34 @@ fn values_of_all_kinds() {
         ("'b' in user.teams", json!(true)),
         ("user.teams.exists(team, team == 'c')", json!(false)),
         ("args.room.map(room, int(room) * 10)", json!([10, 20])),
-        ("user.teams.filter(t, t != 'a').map(t, {'team': t})", json!([{"team": "b"}])),
-        ("{'b': 1, 'a': [true, null]}", json!({"a": [true, null], "b": 1})),
-        ("msg.body.matches('^[A-Z]r') && msg.body.startsWith('G')", json!(true)),
-        ("session == null ? 'no session' : session.id", json!("no session")),
+        (
+            "user.teams.filter(t, t != 'a').map(t, {'team': t})",
+            json!([{"team": "b"}]),
+        ),
+        (
+            "{'b': 1, 'a': [true, null]}",
+            json!({"a": [true, null], "b": 1}),
+        ),
+        (
+            "msg.body.matches('^[A-Z]r') && msg.body.startsWith('G')",
+            json!(true),
+        ),
+        (
+            "session == null ? 'no session' : session.id",
+            json!("no session"),
+        ),
         ("type(msg.n) == int", json!(true)),
         ("msg.body == null", json!(false)),
         ("msg.n == 5.0", json!(true)),
         ("now", json!("2026-11-20T12:20:00.000000")),
-        ("timestamp(row.timestamp + 'Z') > now - duration('30m')", json!(true)),
-        ("timestamp(row.timestamp + 'Z') > now - duration('15m')", json!(false)),
+        (
+            "timestamp(row.timestamp + 'Z') > now - duration('30m')",
+            json!(true),
+        ),
+        (
+            "timestamp(row.timestamp + 'Z') > now - duration('15m')",
+            json!(false),
+        ),
         ("now.getFullYear()", json!(2026)),
     ] {
         assert_eq!(evaluated(text), Ok(expected), "{text}");
@@ -90,7 +114,10 @@ fn a_condition_is_true_or_false() {
     assert_eq!(holds("row.user != user.id"), Ok(false));
     for text in ["1", "null", "'true'", "[true]", "user"] {
         let problem = holds(text).expect_err(text);
-        assert!(problem.message.contains("neither true nor false"), "{problem}");
+        assert!(
+            problem.message.contains("neither true nor false"),
+            "{problem}"
+        );
     }
 }
 
@@ -101,13 +128,21 @@ fn mistakes_have_a_column() {
         ("", 1, ""),
         ("msg.", 5, ""),
         ("1 +", 4, ""),
-        ("'ä' + nobody", 7, "there is no `nobody` here; there are msg"),
+        (
+            "'ä' + nobody",
+            7,
+            "there is no `nobody` here; there are msg",
+        ),
         ("'ä' == usr.id", 8, "did you mean `user`?"),
         ("true &&\n  usr.id", 11, "did you mean `user`?"),
         ("'é' in msg && len(msg)", 15, "there is no function `len`"),
         ("sise(msg)", 1, "did you mean `size`?"),
         ("[1].map(x, x + y)", 16, "there is no `y` here"),
-        ("msg.body.matches(msg.pattern)", 21, "must be a text that stands there"),
+        (
+            "msg.body.matches(msg.pattern)",
+            21,
+            "must be a text that stands there",
+        ),
         ("msg.body.matches('(')", 18, "the pattern can't be read"),
         ("Message{}", 8, "no type `Message`"),
         ("'ü' 'x'", 5, ""),
@@ -127,7 +162,10 @@ fn names_may_be_fewer_and_are_known() {
     assert!(expression.uses("msg") && expression.uses("user") && !expression.uses("row"));
     assert!(!expression.is_constant());
     let refused = Expression::compile_with("row.user", &["msg", "user"]);
-    assert_eq!(refused.expect_err("no row").message, "there is no `row` here; there are msg, user");
+    assert_eq!(
+        refused.expect_err("no row").message,
+        "there is no `row` here; there are msg, user"
+    );
     // What a macro names is its own, even under the name of something else.
     let own = Expression::compile("[1, 2].map(msg, msg * 2)").expect("an expression");
     assert!(own.is_constant());
@@ -164,7 +202,10 @@ fn what_nobody_asks_for_is_not_made() {
 /// A list of this many texts.
 fn list(length: usize) -> Scope<'static> {
     let items: Vec<_> = (0..length).map(|n| json!(n.to_string())).collect();
-    Scope::new().with("msg", json!({"list": items, "text": "x".repeat(60_000), "wide": items}))
+    Scope::new().with(
+        "msg",
+        json!({"list": items, "text": "x".repeat(60_000), "wide": items}),
+    )
 }
 
 const LOOPS: &[&str] = &[
@@ -199,7 +240,10 @@ fn short_lists_can_be_gone_through() {
         }
     }
     let squares = Expression::compile("msg.list.all(x, msg.wide.all(y, x != y + 'x'))");
-    assert_eq!(squares.and_then(|one| one.evaluate(&scope)), Ok(json!(true)));
+    assert_eq!(
+        squares.and_then(|one| one.evaluate(&scope)),
+        Ok(json!(true))
+    );
 }
 
 /// However long the list is that somebody sends, and whatever is done with it: the time
@@ -220,7 +264,10 @@ fn long_lists_are_refused_in_time() {
             assert!(took < Duration::from_secs(5), "{text} took {took:?}");
             if length > bounds::STEPS as usize {
                 let problem = answer.expect_err(text);
-                assert!(problem.message.contains("more than 10000 steps"), "{text}: {problem}");
+                assert!(
+                    problem.message.contains("more than 10000 steps"),
+                    "{text}: {problem}"
+                );
             }
         }
     }

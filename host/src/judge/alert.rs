@@ -23,7 +23,10 @@ impl Judging<'_> {
     /// Notes the alerts that a message causes, as its hooks have left it.
     pub(super) fn alert(&mut self, method: Method, message: &Object, change: Option<&RowWrite>) {
         let config = Arc::clone(&self.config);
-        let told = config.alerts.iter().filter(|alert| alert.methods.contains(&method));
+        let told = config
+            .alerts
+            .iter()
+            .filter(|alert| alert.methods.contains(&method));
         let mut told = told.peekable();
         if told.peek().is_none() || is_suppressed(&message.map) {
             return;
@@ -41,10 +44,18 @@ impl Judging<'_> {
                 continue;
             }
             if !self.endpoint.outbox.has_room() {
-                left_out(self.endpoint, alert, "full", "as many wait as `alerts.limit` allows");
+                left_out(
+                    self.endpoint,
+                    alert,
+                    "full",
+                    "as many wait as `alerts.limit` allows",
+                );
                 continue;
             }
-            let mail = alert.mail.as_ref().map(|mail| (Channel::Mail, Arc::clone(&mail.service)));
+            let mail = alert
+                .mail
+                .as_ref()
+                .map(|mail| (Channel::Mail, Arc::clone(&mail.service)));
             let webhook = alert.webhook.as_ref();
             let webhook = webhook.map(|webhook| (Channel::Webhook, webhook.server()));
             for (channel, service) in mail.into_iter().chain(webhook) {

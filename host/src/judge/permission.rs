@@ -82,7 +82,12 @@ impl Permission {
         Ok(())
     }
 
-    fn decide(&self, condition: &Expression, scope: &Scope<'_>, rows: usize) -> Result<(), Rejection> {
+    fn decide(
+        &self,
+        condition: &Expression,
+        scope: &Scope<'_>,
+        rows: usize,
+    ) -> Result<(), Rejection> {
         let method = self.method.as_str();
         match condition.holds(scope) {
             Ok(true) => Ok(()),

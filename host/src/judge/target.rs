@@ -77,7 +77,10 @@ impl Target {
         };
         let found = match self {
             Self::New => Ok(Some(Vec::new())),
-            Self::Id(id) => storage.row(table, id).await.map(|row| Some(Vec::from_iter(row))),
+            Self::Id(id) => storage
+                .row(table, id)
+                .await
+                .map(|row| Some(Vec::from_iter(row))),
             Self::Selected(filter) => {
                 let rows = storage.selected(table, filter, MOST_ROWS, MOST_BYTES);
                 rows.await
@@ -221,7 +224,10 @@ mod tests {
         };
         assert!(is_selection(&command(Method::Delete, json!({"n>": "5"}))));
         assert!(is_selection(&command(Method::Delete, json!({"id": ["a"]}))));
-        assert!(!is_selection(&command(Method::Delete, json!({"id": "a", "n>": "5"}))));
+        assert!(!is_selection(&command(
+            Method::Delete,
+            json!({"id": "a", "n>": "5"})
+        )));
         assert!(!is_selection(&command(Method::Delete, json!({"id": ""}))));
         assert!(!is_selection(&command(Method::Put, json!({"n>": "5"}))));
     }

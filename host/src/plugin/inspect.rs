@@ -162,9 +162,7 @@ fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<Strin
             return Some(format!("add \"kv\" to `grants` of [plugins.{plugin}]"));
         }
         if alerts && !settings.granted(&Grant::Alerts) {
-            return Some(format!(
-                "add \"alerts\" to `grants` of [plugins.{plugin}]"
-            ));
+            return Some(format!("add \"alerts\" to `grants` of [plugins.{plugin}]"));
         }
         if http && !settings.grants_http() {
             return Some(format!(

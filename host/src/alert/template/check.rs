@@ -1,8 +1,8 @@
 //! Names in a template that must exist whatever it is rendered with.
 //!
-//! minijinja looks filters, tests and functions up when it comes to them, which may be in
-//! a branch that is seldom taken. So they are found among the template's tokens, and each
-//! is asked for once.
+//! minijinja looks filters and tests up when it comes to them, which may be in a branch
+//! that is seldom taken. So they are found among the template's tokens, and each is asked
+//! for once.
 
 use minijinja::machinery::{Token, WhitespaceConfig, tokenize};
 use minijinja::syntax::SyntaxConfig;

@@ -70,7 +70,8 @@ impl Object for Moment {
             "isoformat" => Ok(plain(self.0, ISO).into()),
             "timestamp" => Ok((self.0.unix_timestamp_nanos() as f64 / 1e9).into()),
             _ => {
-                let known = format!("a date has no `{method}`; it has strftime, isoformat, timestamp");
+                let known =
+                    format!("a date has no `{method}`; it has strftime, isoformat, timestamp");
                 Err(Error::new(ErrorKind::UnknownMethod, known))
             }
         }
@@ -99,7 +100,8 @@ fn formatted(time: OffsetDateTime, format: &str) -> Result<String, Error> {
     };
     let items = format_description::parse_strftime_owned(format)
         .map_err(|error| wrong(error.to_string()))?;
-    time.format(&items).map_err(|error| wrong(error.to_string()))
+    time.format(&items)
+        .map_err(|error| wrong(error.to_string()))
 }
 
 fn plain(time: OffsetDateTime, format: &[BorrowedFormatItem<'static>]) -> String {

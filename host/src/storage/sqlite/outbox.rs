@@ -101,15 +101,21 @@ impl SqliteOutbox {
         leased(&rows)
     }
 
-    /// When the next row of a service is due that nobody has taken; none when there is
-    /// none.
-    pub async fn next_due(&self, service: &str, except: &[i64]) -> sqlx::Result<Option<i64>> {
+    /// When the next row of a service is due after `now`; none when there is none. What is
+    /// due already and was not taken waits for a digest.
+    pub async fn next_due(
+        &self,
+        service: &str,
+        except: &[i64],
+        now: i64,
+    ) -> sqlx::Result<Option<i64>> {
         sqlx::query_scalar(
             "SELECT min(max(due, leased)) FROM hookcast_outbox WHERE dead = 0 AND service = ? \
-             AND endpoint NOT IN (SELECT value FROM json_each(?))",
+             AND endpoint NOT IN (SELECT value FROM json_each(?)) AND max(due, leased) > ?",
         )
         .bind(service)
         .bind(numbers(except))
+        .bind(now)
         .fetch_one(&mut *self.connection.lock().await)
         .await
     }
@@ -333,12 +339,11 @@ async fn settle(connection: &mut SqliteConnection, settled: &Settled) -> sqlx::R
 }
 
 async fn delete(connection: &mut SqliteConnection, rows: &[i64]) -> sqlx::Result<i64> {
-    let gone = sqlx::query(
-        "DELETE FROM hookcast_outbox WHERE number IN (SELECT value FROM json_each(?))",
-    )
-    .bind(numbers(rows))
-    .execute(connection)
-    .await?;
+    let gone =
+        sqlx::query("DELETE FROM hookcast_outbox WHERE number IN (SELECT value FROM json_each(?))")
+            .bind(numbers(rows))
+            .execute(connection)
+            .await?;
     Ok(-(gone.rows_affected() as i64))
 }
 
