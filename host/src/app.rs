@@ -13,13 +13,14 @@ use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::alert::{Outbox, Throttle};
+use crate::background::Background;
 use crate::bearer::Bearer;
 use crate::clock::now_micros;
 use crate::config::{Config, Durability, EndpointConfig, StorageUrl};
 use crate::deliver::{Encoder, Groups, Hub, HubSender};
 use crate::dialect::gramex::Gramex;
 use crate::directory::Directory;
-use crate::endpoint::{ADMISSION, Chain, Endpoint};
+use crate::endpoint::{ADMISSION, Chain, Effort, Endpoint};
 use crate::judge::floor::Floor;
 use crate::log::EndpointLog;
 use crate::log::appender;
@@ -40,6 +41,7 @@ pub struct App {
     config: ArcSwap<Config>,
     routes: ArcSwap<Routes>,
     directory: Arc<Directory>,
+    background: Arc<Background>,
     pub plugins: Arc<Plugins>,
     /// Alerts that wait: the table, and what everybody else needs to know of it. Dropped
     /// before the database, which holds the file's lock.
@@ -86,6 +88,7 @@ impl App {
             slots: Arc::new(Semaphore::new(config.server.max_connections)),
             routes: ArcSwap::from_pointee(Routes::default()),
             directory: Arc::default(),
+            background: Arc::default(),
             config: ArcSwap::from_pointee(config.clone()),
             plugins,
             database,
@@ -224,6 +227,8 @@ impl App {
             },
             admission,
             floor: Floor::default(),
+            effort: Effort::new(self.config().server.endpoint_share * processors()),
+            background: self.background.clone(),
             chain: ArcSwap::from_pointee(chain),
             waiting: Waiting::default(),
             settings: ArcSwap::from_pointee(settings.clone()),
@@ -263,6 +268,10 @@ impl Writers {
             threads: parking_lot::Mutex::new(vec![one, two]),
         })
     }
+}
+
+fn processors() -> f64 {
+    std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64)
 }
 
 fn durability(configured: Durability) -> appender::Durability {

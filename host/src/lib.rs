@@ -7,6 +7,7 @@ pub mod app;
 #[cfg(test)]
 mod architecture;
 pub mod args;
+pub mod background;
 pub mod bearer;
 pub mod cli;
 pub mod clock;
