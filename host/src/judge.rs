@@ -193,7 +193,7 @@ async fn parts(
         mut effects,
         mut alerts,
     } = outcome;
-    alerts.extend(alert::sent_by_plugins(endpoint, &mut effects));
+    alerts.extend(alert::sent_by_plugins(&mut effects));
     items.extend(effect_items(endpoint, effects.list, 0, &mut waiting));
     let mut own = Part {
         log: endpoint.log.clone(),

@@ -114,8 +114,12 @@ fn describe() {
 fn describe_alerts() {
     describe_gauge!("hookcast_alerts_waiting", "Alerts that wait to be sent");
     describe_counter!(
-        "hookcast_alerts_judged_total",
-        "Alerts posted, and messages that should have alerted and did not, by result"
+        "hookcast_alerts_posted_total",
+        "Alerts written with their messages, by endpoint"
+    );
+    describe_counter!(
+        "hookcast_alerts_left_out_total",
+        "Alerts that were not, because a condition failed or the outbox is full, by reason"
     );
     describe_counter!(
         "hookcast_alerts_sent_total",

@@ -72,8 +72,12 @@ impl Posting {
     }
 
     /// The transaction that they are in is committed.
-    pub fn committed(&self) {
+    pub fn committed(&self, endpoint: &str) {
         if let Some(outbox) = &self.outbox {
+            let alerts = self.alerts.len() as u64;
+            let endpoint = endpoint.to_owned();
+            metrics::counter!("hookcast_alerts_posted_total", "endpoint" => endpoint)
+                .increment(alerts);
             outbox.written(self.alerts.len());
         }
     }

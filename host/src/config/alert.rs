@@ -1,24 +1,25 @@
 //! An endpoint's `alert`: one, or a list of them.
 
+mod template;
+mod webhook;
+
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
 use toml::de::DeValue;
 
-use super::admin::Secret;
 use super::expression::read_expression;
 use super::reader::{Section, Wrong};
 use super::value::Value;
 use crate::alert::template::Template;
 use crate::expression::{Expression, NAMES};
 use crate::log::Method;
-use crate::plugin::Destination;
 
-/// Bytes of a template's file.
-const TEMPLATE: u64 = 1 << 20;
+use template::{path, template, template_in};
+pub use webhook::WebhookConfig;
+use webhook::read_webhook;
 
 /// What of a message is told to whom.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,25 +58,6 @@ pub struct MailAlert {
 pub struct MailImage {
     pub cid: String,
     pub path: PathBuf,
-}
-
-/// A URL that is called.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WebhookConfig {
-    pub url: Uri,
-    pub secret: Option<Secret>,
-}
-
-impl WebhookConfig {
-    /// Scheme, host and port: what is down together.
-    pub fn server(&self) -> Arc<str> {
-        let scheme = self.url.scheme_str().unwrap_or_default();
-        let authority = self
-            .url
-            .authority()
-            .map_or("", |authority| authority.as_str());
-        format!("{scheme}://{authority}").into()
-    }
 }
 
 /// Reads the alerts of an endpoint that keeps what it is sent. `services` are the names of
@@ -277,19 +259,9 @@ impl Alert<'_, '_> {
         let written = self
             .section
             .optional(key, |value| template(value, value.text()?, html));
-        let from_file = self.section.optional(file_key, |value| {
-            let path = path(value)?;
-            let source = contents(&path).map_err(|error| {
-                let what = format!("names {}, which can't be read: {error}", path.display());
-                Wrong::new(what, "write the template there, or correct the path")
-            })?;
-            let template = Template {
-                place: path.display().to_string(),
-                source,
-                html,
-            };
-            checked(template)
-        });
+        let from_file = self
+            .section
+            .optional(file_key, |value| template_in(value, html));
         written.or(from_file)
     }
 
@@ -327,64 +299,4 @@ fn name(value: &Value<'_>) -> Result<String, Wrong> {
         ));
     }
     Ok(name)
-}
-
-fn read_webhook(section: &mut Section<'_>) -> Option<WebhookConfig> {
-    if !section.has("url") {
-        let what = format!("`{}` has no `url`", section.key);
-        let remedy = "add url = \"https://hooks.example.org/chat\"";
-        section.reading.report(section.at, what, remedy);
-    }
-    let url = section.optional("url", |value| {
-        let text = value.text()?;
-        let url: Option<Uri> = text.parse().ok();
-        url.filter(|url| Destination::of(url).is_some())
-            .ok_or_else(|| {
-                Wrong::new(
-                    "is no URL that can be called",
-                    "write \"https://hooks.example.org/chat\", without a user in it",
-                )
-            })
-    });
-    let secret = section.optional("secret", |value| value.text().map(Secret::new));
-    Some(WebhookConfig { url: url?, secret })
-}
-
-fn path(value: &Value<'_>) -> Result<PathBuf, Wrong> {
-    let text = value.text()?;
-    if text.is_empty() || text.contains('\0') {
-        return Err(Wrong::new("is not a path", "name a file"));
-    }
-    Ok(text.into())
-}
-
-fn contents(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::metadata(path)
-        .map_err(|error| error.to_string())?
-        .len();
-    if bytes > TEMPLATE {
-        return Err(format!("it has {bytes} bytes, and {TEMPLATE} are allowed"));
-    }
-    std::fs::read_to_string(path).map_err(|error| error.to_string())
-}
-
-fn template(value: &Value<'_>, source: String, html: bool) -> Result<Template, Wrong> {
-    checked(Template {
-        place: value.key.clone(),
-        source,
-        html,
-    })
-}
-
-fn checked(template: Template) -> Result<Template, Wrong> {
-    match template.check() {
-        Ok(()) => Ok(template),
-        Err(problem) => {
-            let what = format!("is no template that can be used ({problem})");
-            Err(Wrong::new(
-                what,
-                "docs/alerts.md says what templates can do",
-            ))
-        }
-    }
 }

@@ -59,7 +59,6 @@ impl Judging<'_> {
             let webhook = alert.webhook.as_ref();
             let webhook = webhook.map(|webhook| (Channel::Webhook, webhook.server()));
             for (channel, service) in mail.into_iter().chain(webhook) {
-                count(self.endpoint, "posted");
                 posted.push(Posted {
                     id: Uuid::now_v7(),
                     alert: Arc::clone(&alert.name),
@@ -108,7 +107,7 @@ impl Judging<'_> {
 }
 
 /// What plugins have sent, taken out of a message's effects.
-pub(super) fn sent_by_plugins(endpoint: &Endpoint, effects: &mut Effects) -> Vec<Posted> {
+pub(super) fn sent_by_plugins(effects: &mut Effects) -> Vec<Posted> {
     let mails = effects
         .list
         .extract_if(.., |effect| matches!(effect, Effect::Mail { .. }));
@@ -118,7 +117,6 @@ pub(super) fn sent_by_plugins(endpoint: &Endpoint, effects: &mut Effects) -> Vec
             service,
             mail,
         } => {
-            count(endpoint, "posted");
             Some(Posted {
                 id: Uuid::now_v7(),
                 alert: plugin,
@@ -163,17 +161,13 @@ fn holds(endpoint: &Endpoint, alert: &AlertConfig, scope: &Scope<'_>) -> bool {
 }
 
 fn left_out(endpoint: &Endpoint, alert: &AlertConfig, kind: &'static str, why: &str) {
-    count(endpoint, kind);
+    let name = endpoint.name.clone();
+    metrics::counter!("hookcast_alerts_left_out_total", "endpoint" => name, "reason" => kind)
+        .increment(1);
     if let Some(others) = endpoint.alert_trouble.admit() {
         tracing::error!(
             endpoint = %endpoint.name, alert = %alert.name, others,
             "a message did not alert: {why}"
         );
     }
-}
-
-fn count(endpoint: &Endpoint, what: &'static str) {
-    let name = endpoint.name.clone();
-    metrics::counter!("hookcast_alerts_judged_total", "endpoint" => name, "result" => what)
-        .increment(1);
 }

@@ -85,7 +85,7 @@ pub(super) async fn judge(
                 }
             }
         };
-        alerts.extend(alert::sent_by_plugins(&target, &mut effects));
+        alerts.extend(alert::sent_by_plugins(&mut effects));
         let mut items: Vec<_> = drafts.into_iter().map(Item::Event).collect();
         let Effects { list, mut keys } = effects;
         for item in effect_items(&target, list, depth, &mut waiting) {

@@ -78,7 +78,7 @@ impl Group {
                 }
                 submission.lane.settle();
                 for part in submission.parts() {
-                    part.alerts.committed();
+                    part.alerts.committed(&part.log.name);
                 }
                 let source = submission.source;
                 self.publish(submission.own, &source);

@@ -6,36 +6,23 @@
 //! the same Message-ID; and its transactions, which keep messages from being written, last
 //! microseconds.
 
+mod entries;
+mod settle;
+
 use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use tokio::sync::Mutex;
-use uuid::Uuid;
 
 use crate::alert::{Channel, Leased, Posted, Settled};
+
+pub use entries::Entry;
 
 /// The outbox of one database.
 pub struct SqliteOutbox {
     connection: Mutex<SqliteConnection>,
-}
-
-/// What an operator sees of an alert.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    pub id: String,
-    pub endpoint: String,
-    pub alert: String,
-    pub channel: String,
-    pub service: String,
-    pub recipient: Option<String>,
-    pub dead: bool,
-    pub attempts: i64,
-    pub error: Option<String>,
-    /// Microseconds since 1970-01-01 UTC.
-    pub created: i64,
-    pub due: i64,
 }
 
 const COLUMNS: &str = "number, id, endpoint, \
@@ -154,7 +141,7 @@ impl SqliteOutbox {
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         let mut change = 0;
         for one in settled {
-            change += settle(&mut transaction, one).await?;
+            change += settle::settle(&mut transaction, one).await?;
         }
         transaction.commit().await?;
         Ok(change)
@@ -200,44 +187,6 @@ impl SqliteOutbox {
             .await?;
         Ok(letters.rows_affected())
     }
-
-    /// The oldest alerts; with `dead` those that are dead letters, or are not.
-    pub async fn list(&self, dead: Option<bool>, limit: u32) -> sqlx::Result<Vec<Entry>> {
-        let rows = sqlx::query(
-            "SELECT id, (SELECT name FROM hookcast_endpoints WHERE \
-             hookcast_endpoints.id = hookcast_outbox.endpoint), alert, channel, service, \
-             recipient, dead, attempts, error, created, due FROM hookcast_outbox \
-             WHERE ?1 IS NULL OR dead = ?1 ORDER BY number LIMIT ?2",
-        )
-        .bind(dead)
-        .bind(limit)
-        .fetch_all(&mut *self.connection.lock().await)
-        .await?;
-        rows.iter().map(entry).collect()
-    }
-
-    /// Has an alert sent anew, at once. False if there is none.
-    pub async fn retry(&self, id: &str, now: i64) -> sqlx::Result<bool> {
-        let changed = sqlx::query(
-            "UPDATE hookcast_outbox SET dead = 0, attempts = 0, created = ?1, due = ?1 \
-             WHERE id = ?2 AND leased <= ?1",
-        )
-        .bind(now)
-        .bind(id)
-        .execute(&mut *self.connection.lock().await)
-        .await?;
-        Ok(changed.rows_affected() > 0)
-    }
-
-    /// Drops an alert. False if there is none, or if it is just being sent.
-    pub async fn remove(&self, id: &str, now: i64) -> sqlx::Result<bool> {
-        let gone = sqlx::query("DELETE FROM hookcast_outbox WHERE id = ? AND leased <= ?")
-            .bind(id)
-            .bind(now)
-            .execute(&mut *self.connection.lock().await)
-            .await?;
-        Ok(gone.rows_affected() > 0)
-    }
 }
 
 /// Writes an alert in the transaction of its message.
@@ -262,114 +211,6 @@ pub fn post(
             time
         ])?;
     Ok(())
-}
-
-async fn settle(connection: &mut SqliteConnection, settled: &Settled) -> sqlx::Result<i64> {
-    match settled {
-        Settled::Sent { numbers } => delete(connection, numbers).await,
-        Settled::DigestSent {
-            numbers,
-            endpoint,
-            alert,
-            recipient,
-            sent,
-            next,
-        } => {
-            let change = delete(connection, numbers).await?;
-            sqlx::query(
-                "INSERT INTO hookcast_digests VALUES (?1, ?2, ?3, ?4) \
-                 ON CONFLICT DO UPDATE SET sent = ?4",
-            )
-            .bind(endpoint)
-            .bind(alert)
-            .bind(recipient)
-            .bind(sent)
-            .execute(&mut *connection)
-            .await?;
-            // Those that have come meanwhile are for the next one.
-            sqlx::query(
-                "UPDATE hookcast_outbox SET due = max(due, ?) WHERE dead = 0 AND endpoint = ? \
-                 AND alert = ? AND recipient = ? AND digest IS NULL",
-            )
-            .bind(next)
-            .bind(endpoint)
-            .bind(alert)
-            .bind(recipient)
-            .execute(&mut *connection)
-            .await?;
-            Ok(change)
-        }
-        Settled::Later {
-            numbers: rows,
-            due,
-            refused,
-        } => {
-            sqlx::query(
-                "UPDATE hookcast_outbox SET leased = 0, due = ?1, attempts = attempts + ?2, \
-                 error = coalesce(?3, error) WHERE number IN (SELECT value FROM json_each(?4))",
-            )
-            .bind(due)
-            .bind(i64::from(refused.is_some()))
-            .bind(refused)
-            .bind(numbers(rows))
-            .execute(&mut *connection)
-            .await?;
-            Ok(0)
-        }
-        Settled::Dead {
-            numbers: rows,
-            error,
-        } => {
-            let dead = sqlx::query(
-                "UPDATE hookcast_outbox SET dead = 1, leased = 0, attempts = attempts + 1, \
-                 error = ? WHERE number IN (SELECT value FROM json_each(?))",
-            )
-            .bind(error)
-            .bind(numbers(rows))
-            .execute(&mut *connection)
-            .await?;
-            Ok(-(dead.rows_affected() as i64))
-        }
-        Settled::Split {
-            number,
-            recipients,
-            every,
-        } => split(connection, *number, recipients, *every).await,
-    }
-}
-
-async fn delete(connection: &mut SqliteConnection, rows: &[i64]) -> sqlx::Result<i64> {
-    let gone =
-        sqlx::query("DELETE FROM hookcast_outbox WHERE number IN (SELECT value FROM json_each(?))")
-            .bind(numbers(rows))
-            .execute(connection)
-            .await?;
-    Ok(-(gone.rows_affected() as i64))
-}
-
-async fn split(
-    connection: &mut SqliteConnection,
-    number: i64,
-    recipients: &[String],
-    every: i64,
-) -> sqlx::Result<i64> {
-    for recipient in recipients {
-        sqlx::query(
-            "INSERT INTO hookcast_outbox (id, endpoint, alert, channel, service, data, created, \
-             due, recipient) SELECT ?1, endpoint, alert, channel, service, data, created, \
-             max(due, coalesce((SELECT sent FROM hookcast_digests AS last WHERE \
-             last.endpoint = hookcast_outbox.endpoint AND last.alert = hookcast_outbox.alert \
-             AND last.recipient = ?2), 0) + ?3), ?2 FROM hookcast_outbox WHERE number = ?4",
-        )
-        .bind(Uuid::now_v7().to_string())
-        .bind(recipient)
-        .bind(every)
-        .bind(number)
-        .execute(&mut *connection)
-        .await?;
-    }
-    let gone = delete(connection, &[number]).await?;
-    Ok(gone + recipients.len() as i64)
 }
 
 /// Numbers as a JSON array, for `json_each`.
@@ -401,20 +242,4 @@ fn leased(rows: &[SqliteRow]) -> sqlx::Result<Vec<Leased>> {
     // RETURNING has no order.
     leased.sort_by_key(|row| row.number);
     Ok(leased)
-}
-
-fn entry(row: &SqliteRow) -> sqlx::Result<Entry> {
-    Ok(Entry {
-        id: row.try_get(0)?,
-        endpoint: row.try_get::<Option<String>, _>(1)?.unwrap_or_default(),
-        alert: row.try_get(2)?,
-        channel: row.try_get(3)?,
-        service: row.try_get(4)?,
-        recipient: row.try_get(5)?,
-        dead: row.try_get(6)?,
-        attempts: row.try_get(7)?,
-        error: row.try_get(8)?,
-        created: row.try_get(9)?,
-        due: row.try_get(10)?,
-    })
 }
