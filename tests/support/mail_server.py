@@ -12,8 +12,7 @@ import json
 import ssl
 import sys
 
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult
+from aiosmtpd.smtp import SMTP, AuthResult
 
 HOST = "127.0.0.1"
 
@@ -48,12 +47,12 @@ class Mailbox:
 
 def authenticated(server, session, envelope, mechanism, data):
     good = data.login == b"ada" and data.password == b"swordfish"
-    return AuthResult(success=good)
+    return AuthResult(success=good, handled=False)
 
 
-def main():
+async def serve():
     port, file = int(sys.argv[1]), sys.argv[2]
-    settings = {}
+    settings, tls = {}, None
     if len(sys.argv) > 3:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[3], sys.argv[4])
@@ -61,12 +60,14 @@ def main():
         if sys.argv[5] == "starttls":
             settings |= {"tls_context": context, "require_starttls": True}
         else:
-            settings |= {"ssl_context": context, "auth_require_tls": False}
-    controller = Controller(Mailbox(file), hostname=HOST, port=port, **settings)
-    controller.start()
+            settings |= {"auth_require_tls": False}
+            tls = context
+    mailbox = Mailbox(file)
+    loop = asyncio.get_running_loop()
+    await loop.create_server(lambda: SMTP(mailbox, **settings), HOST, port, ssl=tls)
     print("ready", flush=True)
     # Until whoever started it is gone.
-    sys.stdin.read()
+    await loop.run_in_executor(None, sys.stdin.read)
 
 
-main()
+asyncio.run(serve())

@@ -76,11 +76,17 @@ impl Service {
         self.busy += alerts;
     }
 
-    /// One has come back: what it says about the service.
-    pub fn end(&mut self, name: &str, failed: Option<&Failure>, config: &AlertsConfig) {
+    /// One has come back: it was taken, or it failed, or it says nothing of the service,
+    /// because it did not come so far.
+    pub fn end(
+        &mut self,
+        name: &str,
+        taken: Option<Result<(), &Failure>>,
+        config: &AlertsConfig,
+    ) {
         self.busy = self.busy.saturating_sub(1);
-        match failed {
-            Some(failure) if failure.kind.pauses() => {
+        match taken {
+            Some(Err(failure)) => {
                 // Those that were on their way together say the same together.
                 if self.paused_until(Instant::now()).is_some() {
                     return;
@@ -96,13 +102,13 @@ impl Service {
                     shown(pause)
                 );
             }
-            // A refusal is an answer.
-            _ => {
+            Some(Ok(())) => {
                 if self.paused.take().is_some() {
                     tracing::info!(service = name, "the service takes alerts again");
                 }
                 self.failures = 0;
             }
+            None => {}
         }
     }
 }

@@ -20,9 +20,13 @@ impl Worker {
             rows,
             result,
         } = done;
-        let failed = result.as_ref().err();
-        if let Some(service_of) = self.services.get_mut(&service) {
-            service_of.end(&service, failed, &self.config.alerts);
+        let taken = match &result {
+            Ok(Outcome::Sent) => Some(Ok(())),
+            Err(failure) if failure.kind.pauses() => Some(Err(failure)),
+            _ => None,
+        };
+        if let Some(known) = self.services.get_mut(&service) {
+            known.end(&service, taken, &self.config.alerts);
         }
         let numbers: Vec<i64> = rows.iter().map(|row| row.number).collect();
         let alerts = numbers.len() as u64;
