@@ -14,6 +14,7 @@
 mod support;
 
 mod admin_listener;
+mod alerts;
 mod chat_in_each_language;
 mod compare;
 mod compiling;

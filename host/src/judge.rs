@@ -5,6 +5,7 @@
 //! handler → the row as it will be stored → modify. Whatever hooks want done besides is buffered and becomes
 //! part of the submission; a rejection anywhere leaves no trace of it.
 
+mod alert;
 pub mod defaults;
 pub mod floor;
 mod handlers;
@@ -20,6 +21,7 @@ mod target;
 
 use std::sync::Arc;
 
+use crate::alert::{Posted, Posting};
 use crate::config::EndpointConfig;
 use crate::connection::Connection;
 use crate::deliver::Step;
@@ -44,6 +46,8 @@ struct Judging<'a> {
     config: Arc<EndpointConfig>,
     call: CallContext,
     effects: Effects,
+    /// Alerts that the message causes.
+    alerts: Vec<Posted>,
 }
 
 /// What a message of a connection has become.
@@ -105,6 +109,7 @@ async fn judge_by(
             ..connection.client.call(method, source.received_at)
         },
         effects: Effects::default(),
+        alerts: Vec::new(),
     };
     let mut rows = None;
     let items: Vec<_> = match &source.command {
@@ -123,8 +128,12 @@ async fn judge_by(
             answer.into_iter().collect()
         }
     };
-    let effects = judging.effects;
-    let (own, published) = parts(connection, chain, source.received_at, items, effects).await?;
+    let outcome = Outcome {
+        items,
+        effects: judging.effects,
+        alerts: judging.alerts,
+    };
+    let (own, published) = parts(connection, chain, source.received_at, outcome).await?;
     Ok(Judged {
         own,
         published,
@@ -149,6 +158,7 @@ pub async fn rehearse(
         config: endpoint.settings(),
         call,
         effects: Effects::default(),
+        alerts: Vec::new(),
     };
     let judged = match defaults::hooks(&mut judging, method, message, old.as_ref()).await {
         Ok(message) => judging.filled(method, message, old).await,
@@ -161,22 +171,36 @@ pub async fn rehearse(
     (judged, judging.effects)
 }
 
+/// What the hooks of a message have come to.
+#[derive(Default)]
+struct Outcome {
+    items: Vec<Item>,
+    effects: Effects,
+    alerts: Vec<Posted>,
+}
+
 /// What a message brings to its own endpoint, and to those that plugins publish into.
 async fn parts(
     connection: &Arc<Connection>,
     chain: &Chain,
     received_at: u64,
-    mut items: Vec<Item>,
-    effects: Effects,
+    outcome: Outcome,
 ) -> Result<(Part, Vec<Part>), Rejection> {
     let endpoint = &connection.endpoint;
     let mut waiting = publish::Waiting::new();
+    let Outcome {
+        mut items,
+        mut effects,
+        mut alerts,
+    } = outcome;
+    alerts.extend(alert::sent_by_plugins(&mut effects));
     items.extend(effect_items(endpoint, effects.list, 0, &mut waiting));
     let mut own = Part {
         log: endpoint.log.clone(),
         table: endpoint.table.clone(),
         items,
         keys: effects.keys,
+        alerts: Posting::new(alerts, &endpoint.outbox),
         judged_by: chain.judged_by.clone(),
     };
     let published = if waiting.is_empty() {
@@ -249,13 +273,14 @@ impl Judging<'_> {
         old: Option<Row>,
     ) -> Result<Draft, Refused> {
         let change = self.row_change(method, &message, old)?;
-        let sent = modify::modify(self, message, change.as_ref()).await?;
+        let message = modify::modify(self, message, change.as_ref()).await?;
+        self.alert(method, &message, change.as_ref());
         Ok(Draft {
             method: Some(method),
             audience: Audience::All,
             exclude_origin: false,
             change,
-            sent,
+            sent: message.text,
         })
     }
 
@@ -323,7 +348,8 @@ fn effect_item(endpoint: &Endpoint, effect: Effect) -> Option<Item> {
         })
     };
     Some(match effect {
-        Effect::Publish(_) => return None,
+        // Taken out before, each to where it goes.
+        Effect::Publish(_) | Effect::Mail { .. } => return None,
         Effect::ToConnection { connection, json } => Item::Step(Step::Push { connection, json }),
         Effect::ToUser { user, json } => send(Audience::User(user.into()), json, false),
         Effect::ToGroup {

@@ -2,6 +2,7 @@
 //! WebAssembly components. ARCHITECTURE.md says which file does what.
 
 pub mod admin;
+pub mod alert;
 pub mod app;
 #[cfg(test)]
 mod architecture;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
+use super::alert::{AlertConfig, read_alerts};
 use super::columns::read_table;
 use super::message_default::MessageDefaults;
 use super::methods::Methods;
@@ -17,6 +18,9 @@ use crate::row::Table;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
+
+/// Enough for people, and little for a mail server.
+const ALERT_RATE: u32 = 600;
 
 /// One endpoint. Sizes are bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +43,10 @@ pub struct EndpointConfig {
     pub retention: Retention,
     /// Messages that wait while a plugin is away.
     pub queue: QueueConfig,
+    /// Mails and webhook calls that messages cause.
+    pub alerts: Vec<AlertConfig>,
+    /// Alerts that are sent in a minute.
+    pub alert_rate: u32,
     /// Largest frame a client may send.
     pub message_limit: usize,
     /// Recent events that are kept in memory for those who lag.
@@ -91,6 +99,7 @@ impl EndpointConfig {
         mut section: Section<'_>,
         plugins: &PluginsConfig,
         found: &io::Result<Vec<String>>,
+        services: &[&str],
     ) -> Self {
         let seconds = Duration::from_secs;
         // Tests want short times; nobody wants a busy loop.
@@ -141,6 +150,14 @@ impl EndpointConfig {
                 }),
             retention: Retention::read(section.section("retention")),
             queue: QueueConfig::read(section.section("queue")),
+            alerts: if ephemeral {
+                Vec::new()
+            } else {
+                read_alerts(&mut section, services)
+            },
+            alert_rate: section.read("alert_rate", ALERT_RATE, |value| {
+                value.whole(1..=10_000_000)
+            }),
             message_limit: section
                 .read("message_limit", 64 << 10, |value| value.size(64..=16 * MIB)),
             ring: section.read("ring", 8 << 20, |value| {
@@ -192,7 +209,8 @@ impl EndpointConfig {
 
 /// Reports the keys that make no sense without storage.
 fn refuse_storage(section: &mut Section<'_>) {
-    let refused = ["table", "columns", "retention"].map(|key| section.take(key));
+    let refused =
+        ["table", "columns", "retention", "alert", "alert_rate"].map(|key| section.take(key));
     let history = section.take("history");
     let history = history.filter(|value| value.text().is_ok_and(|text| text == "table"));
     for value in refused.into_iter().flatten().chain(history) {

@@ -57,6 +57,21 @@ impl Surroundings for Client {
         publish::check(self, endpoint)
     }
 
+    fn mail_service(&self, name: Option<&str>) -> Result<String, HostError> {
+        let outbox = &self.endpoint.outbox;
+        if self.endpoint.table.is_none() {
+            let text = "this endpoint is ephemeral and has no outbox; set its `durability`";
+            return Err(HostError::new("unavailable", text));
+        }
+        if !outbox.has_room() {
+            let text = "as many alerts wait as `alerts.limit` allows; try again later";
+            return Err(HostError::new("unavailable", text));
+        }
+        outbox
+            .service(name)
+            .map_err(|why| HostError::new("not_found", why))
+    }
+
     fn insert(
         &self,
         mut row: Map<String, Value>,

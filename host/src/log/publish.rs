@@ -77,6 +77,9 @@ impl Group {
                     reply(Reply::ack(id, receipt));
                 }
                 submission.lane.settle();
+                for part in submission.parts() {
+                    part.alerts.committed(&part.log.name);
+                }
                 let source = submission.source;
                 self.publish(submission.own, &source);
                 for part in submission.published {

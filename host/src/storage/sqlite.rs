@@ -8,6 +8,7 @@
 pub mod append;
 pub mod keyvalue;
 pub mod open;
+pub mod outbox;
 mod pass;
 pub mod read;
 pub mod retention;

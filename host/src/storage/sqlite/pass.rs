@@ -7,6 +7,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Statement, params}
 
 use super::append::MESSAGE_ID_WINDOW;
 use super::keyvalue::{Keyspace, Refusal};
+use super::outbox;
 use super::statements::{Statements, TableSql};
 use crate::log::appender::Verdict;
 use crate::log::submission::{ATTEMPTS, Draft, MessageId, Receipt};
@@ -192,6 +193,9 @@ impl<'a> Pass<'a> {
                 time: self.time,
             };
             keyspace.write(space)?;
+        }
+        for alert in &part.alerts.alerts {
+            outbox::post(self.connection, part.log.id, alert, self.time)?;
         }
         let mut offset = self.head(&part.log);
         for draft in part.drafts() {
