@@ -26,6 +26,8 @@ mod endpoints;
 mod errors;
 mod exchange;
 mod filters;
+mod filters_agree;
+mod filters_shaping;
 mod golden;
 mod gramex;
 mod history;

@@ -12,5 +12,6 @@ mod pass;
 pub mod read;
 pub mod retention;
 pub mod schema;
+mod select;
 mod sql;
 mod statements;
