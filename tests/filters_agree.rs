@@ -124,7 +124,7 @@ async fn compare<S: Stored>(stored: &S, case: &Case) -> Result<Vec<(usize, usize
     let mut counts = Vec::new();
     for query in &case.queries {
         let view = View::parse(&parse_query(query), Some(&table));
-        let view = view.unwrap_or_else(|error| panic!("{query}: {error}"));
+        let view = view.map_err(|error| TestCaseError::fail(format!("{query}: {error}")))?;
         let live = view.arrange(case.rows.iter().collect(), |row| *row, &kinds);
         let live: Vec<_> = live
             .iter()

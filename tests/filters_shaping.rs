@@ -4,7 +4,7 @@
 use rusqlite::params;
 use serde_json::{Value, json};
 
-use crate::support::{Setup, TestClient, TestServer, database};
+use crate::support::{Setup, TestClient, TestServer};
 
 const CONFIG: &str = r#"
     [endpoints.chat]
@@ -54,7 +54,10 @@ async fn seen(client: &mut TestClient) -> Vec<Value> {
     let refused = |frame: &Value| frame["_error"]["code"] == "unknown_method";
     let (mut events, _) = client.recv_until(refused).await;
     for event in &mut events {
-        let position = event.as_object_mut().expect("an object").shift_remove("_position");
+        let position = event
+            .as_object_mut()
+            .expect("an object")
+            .shift_remove("_position");
         assert!(position.is_some(), "{event}");
     }
     events
@@ -70,10 +73,16 @@ async fn history_is_sorted_and_cut() {
         ("_limit=3&_limit=1", &["alpha"]),
         ("_limit=0", &[]),
         ("_sort=body", &["50%_x", "Gamma", "alpha", "beta", "delta"]),
-        ("_sort=topic&_sort=-n", &["delta", "beta", "alpha", "50%_x", "Gamma"]),
+        (
+            "_sort=topic&_sort=-n",
+            &["delta", "beta", "alpha", "50%_x", "Gamma"],
+        ),
         ("_sort=-n&_limit=2", &["50%_x", "Gamma"]),
         // What is equal stays in its order.
-        ("_sort=-topic", &["Gamma", "50%_x", "alpha", "beta", "delta"]),
+        (
+            "_sort=-topic",
+            &["Gamma", "50%_x", "alpha", "beta", "delta"],
+        ),
         ("topic=Help&_sort=-timestamp", &["beta", "alpha"]),
     ] {
         assert_eq!(bodies(&server, query).await, expected, "{query}");
@@ -85,7 +94,13 @@ async fn what_shapes_history_does_not_mute_the_live_stream() {
     let server = server().await;
     let mut sender = server.connect("/chat?_limit=0").await;
     let mut clients = Vec::new();
-    let queries = ["_limit=0", "_offset=9", "_sort=-n&_limit=1", "_by=topic", "_by=&_c=n|max"];
+    let queries = [
+        "_limit=0",
+        "_offset=9",
+        "_sort=-n&_limit=1",
+        "_by=topic",
+        "_by=&_c=n|max",
+    ];
     for query in queries {
         clients.push(subscribe(&server, query).await.1);
     }
@@ -113,15 +128,23 @@ async fn chosen_columns_are_all_that_is_shown() {
     let (_, mut bare) = subscribe(&server, "_c=n&_c=body").await;
     let (_, mut named) = subscribe(&server, "_c=_method&_c=id").await;
     let (_, mut rest) = subscribe(&server, "_c=-id&_c=-user&_c=-timestamp").await;
-    sender.acked(json!({"body": "x", "n": 1, "id": "-", "extra": true})).await;
+    sender
+        .acked(json!({"body": "x", "n": 1, "id": "-", "extra": true}))
+        .await;
     let id = sender.recv().await["id"].clone();
-    sender.acked(json!({"_method": "PUT", "id": id, "n": 2})).await;
+    sender
+        .acked(json!({"_method": "PUT", "id": id, "n": 2}))
+        .await;
     sender.acked(json!({"_method": "DELETE", "id": id})).await;
     // In the order of `_c`, without what was not asked for; a DELETE is whole.
     let gone = json!({"_method": "DELETE", "id": id}).to_string();
     let seen_bare = shown(&seen(&mut bare).await);
-    assert_eq!(seen_bare, [r#"{"n":1,"body":"x"}"#, r#"{"n":2}"#, gone.as_str()]);
-    let [post, put] = ["POST", "PUT"].map(|method| json!({"_method": method, "id": id}).to_string());
+    assert_eq!(
+        seen_bare,
+        [r#"{"n":1,"body":"x"}"#, r#"{"n":2}"#, gone.as_str()]
+    );
+    let [post, put] =
+        ["POST", "PUT"].map(|method| json!({"_method": method, "id": id}).to_string());
     assert_eq!(shown(&seen(&mut named).await), [post, put, gone.clone()]);
     assert_eq!(
         shown(&seen(&mut rest).await),
@@ -162,12 +185,22 @@ async fn rows_are_grouped() {
             "_by=topic&_c=body|count&n>=2&body|count>~=2",
             json!([{"topic": "Other", "body|count": 2}]),
         ),
-        ("_by=topic&_c=n|max&n|max>=3", json!([{"topic": "Other", "n|max": 50}])),
+        (
+            "_by=topic&_c=n|max&n|max>=3",
+            json!([{"topic": "Other", "n|max": 50}]),
+        ),
         ("_by=topic&_c=topic&n|count=0", json!([{"topic": null}])),
-        ("_by=&_c=n|avg&_c=topic|count", json!([{"n|avg": 14.0, "topic|count": 4}])),
+        (
+            "_by=&_c=n|avg&_c=topic|count",
+            json!([{"n|avg": 14.0, "topic|count": 4}]),
+        ),
         ("_by=&_c=n|sum&body=nobody", json!([{"n|sum": null}])),
     ] {
-        assert_eq!(Value::from(history(&server, query).await), expected, "{query}");
+        assert_eq!(
+            Value::from(history(&server, query).await),
+            expected,
+            "{query}"
+        );
     }
 }
 
@@ -175,7 +208,7 @@ async fn rows_are_grouped() {
 async fn the_filters_of_gramexs_documentation() {
     let server = server().await;
     // Messages of other times, as another program could have written them.
-    let rows = database::open(&server.database());
+    let rows = server.database();
     for (id, time) in [
         ("feb", "2023-02-28T23:59:59.999999"),
         ("first", "2023-03-01T00:00:00.000000"),
@@ -186,18 +219,31 @@ async fn the_filters_of_gramexs_documentation() {
     ] {
         let sql = "INSERT INTO chat (id, body, topic, user, timestamp) VALUES (?, ?, ?, ?, ?)";
         let (topic, user) = ("Old", "user@example.org");
-        rows.execute(sql, params![id, id, topic, user, time]).expect("a row");
+        rows.execute(sql, params![id, id, topic, user, time])
+            .expect("a row");
     }
     for (query, expected) in [
         ("topic=Help", &["alpha", "beta"][..]),
         // "Messages after 1 Mar 2023", which begins at midnight.
         ("timestamp>=2023-03-01&topic=Old", &["march", "blank"]),
-        ("timestamp>~=2023-03-01&topic=Old", &["first", "march", "blank"]),
+        (
+            "timestamp>~=2023-03-01&topic=Old",
+            &["first", "march", "blank"],
+        ),
         ("user=user@example.org&timestamp<=2023", &["last year"]),
-        ("topic=Old&timestamp>=2023", &["feb", "first", "march", "blank"]),
-        ("timestamp>~=2023-04", &["alpha", "beta", "Gamma", "delta", "50%_x", "blank"]),
+        (
+            "topic=Old&timestamp>=2023",
+            &["feb", "first", "march", "blank"],
+        ),
+        (
+            "timestamp>~=2023-04",
+            &["alpha", "beta", "Gamma", "delta", "50%_x", "blank"],
+        ),
         ("timestamp=2023-04-01", &["blank"]),
-        ("timestamp!=2023-04-01&timestamp<=2023-02", &["new year", "last year"]),
+        (
+            "timestamp!=2023-04-01&timestamp<=2023-02",
+            &["new year", "last year"],
+        ),
     ] {
         assert_eq!(bodies(&server, query).await, expected, "{query}");
     }

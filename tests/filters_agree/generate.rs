@@ -58,7 +58,8 @@ const STORED_TIMES: [&str; 16] = [
     "",
 ];
 
-const ASKED_TIMES: [&str; 12] = [
+const ASKED_TIMES: [&str; 13] = [
+    "0000",
     "2023",
     "2023-03",
     "2023-03-01",
@@ -181,12 +182,12 @@ fn condition() -> impl Strategy<Value = Vec<(String, String)>> {
         let operators: Vec<_> = operators.copied().collect();
         (select(operators), vec(asked(column.kind), 1..=3)).prop_map(move |(operator, values)| {
             let key = format!("{}{operator}", column.name);
-            let valued = matches!(operator, "" | "!") || values.iter().any(|v| !v.is_empty());
             // All but two of them need a value.
-            let values = if valued {
-                values
-            } else {
-                vec!["2023".to_owned()]
+            let valued = values.iter().any(|value| !value.is_empty());
+            let values = match (operator, valued) {
+                ("" | "!", _) | (_, true) => values,
+                _ if column.kind.is_text() => vec!["2023".to_owned()],
+                _ => vec!["1".to_owned()],
             };
             values
                 .into_iter()

@@ -37,11 +37,14 @@ impl Test {
     /// What is asked of an expression that has this type.
     pub(super) fn to_sql(&self, database: Database, of: Expr, kind: ColumnType) -> Expr {
         let there = || not_empty(database, of.clone(), kind);
-        let compared = || comparable(database, of.clone(), kind);
-        // '' is less than every text.
-        let compared_if_there = || match kind.is_time() {
-            true => written_out(database, there()),
-            false => there(),
+        let compared = || match kind {
+            ColumnType::Date | ColumnType::Timestamp => written_out(database, there()),
+            // So that an index can be used, where '' passes nothing anyway.
+            _ => comparable(database, of.clone(), kind),
+        };
+        let compared_if_there = || match kind {
+            ColumnType::Text => there(),
+            _ => compared(),
         };
         let ordered = |asked: Expr| match database {
             // Other programs may have stored text, which SQLite takes to be more than any
@@ -108,8 +111,8 @@ pub(super) fn comparable(database: Database, of: Expr, kind: ColumnType) -> Expr
 /// Text that compares byte by byte, whatever collation its column has.
 pub(super) fn bytewise(database: Database, text: Expr) -> Expr {
     match database {
-        Database::Sqlite => collated(text, "BINARY"),
-        Database::Postgres => collated(text, "\"C\""),
+        Database::Sqlite => Expr::cust_with_expr("(?) COLLATE BINARY", text),
+        Database::Postgres => Expr::cust_with_expr("($1) COLLATE \"C\"", text),
         // Its binary collations ignore blanks at the end; bytes do not.
         Database::MySql => Func::cast_as(self::text(database, text), "BINARY").into(),
     }
@@ -118,16 +121,9 @@ pub(super) fn bytewise(database: Database, text: Expr) -> Expr {
 /// Bytes as text again.
 pub(super) fn text(database: Database, bytes: Expr) -> Expr {
     match database {
-        Database::MySql => {
-            let unicode = bytes.binary(BinOper::Custom("USING"), Expr::cust("utf8mb4"));
-            Func::cust("CONVERT").arg(unicode).into()
-        }
+        Database::MySql => Expr::cust_with_expr("CONVERT(? USING utf8mb4)", bytes),
         _ => bytes,
     }
-}
-
-fn collated(text: Expr, collation: &'static str) -> Expr {
-    text.binary(BinOper::Custom("COLLATE"), Expr::cust(collation))
 }
 
 /// NULL for '', else the text byte by byte; what is no text as it is.
@@ -138,8 +134,8 @@ pub(super) fn not_empty(database: Database, of: Expr, kind: ColumnType) -> Expr 
     let args = [bytewise(database, of), constant("")];
     let nullable = Func::cust("NULLIF").args(args).into();
     match database {
-        // Functions forget the collation.
-        Database::Sqlite => collated(nullable, "BINARY"),
+        // Its functions forget the collation.
+        Database::Sqlite => bytewise(database, nullable),
         _ => nullable,
     }
 }
@@ -162,7 +158,7 @@ fn written_out(database: Database, text: Expr) -> Expr {
         Database::Sqlite => text.binary(BinOper::Custom("||"), rest),
         Database::Postgres => {
             let full = text.binary(BinOper::Custom("||"), rest);
-            collated(full, "\"C\"")
+            bytewise(database, full)
         }
     }
 }
