@@ -28,6 +28,8 @@ mod errors;
 mod exchange;
 mod expressions;
 mod filters;
+mod filters_agree;
+mod filters_shaping;
 mod golden;
 mod gramex;
 mod history;

@@ -5,6 +5,7 @@ pub mod bomb;
 pub mod client;
 pub mod command;
 pub mod database;
+pub mod databases;
 pub mod guests;
 pub mod http;
 pub mod load;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::{Map, Value, json};
 
-use crate::filter::Filter;
+use crate::filter::View;
 use crate::id::ConnectionId;
 use crate::judge::{defaults, publish};
 use crate::kv::{Key, Stored};
@@ -116,16 +116,11 @@ impl Surroundings for Client {
     ) -> BoxFuture<'_, Result<Vec<String>, HostError>> {
         async move {
             let (table, storage) = self.table()?;
-            let filter = Filter::parse(&filter, Some(table)).map_err(invalid)?;
+            let view = View::parse(&filter, Some(table)).map_err(invalid)?;
             let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-            let rows = storage
-                .rows(table, &filter, limit)
-                .await
-                .map_err(unavailable)?;
-            Ok(rows
-                .iter()
-                .map(|row| Value::Object(row.to_json(table)).to_string())
-                .collect())
+            let rows = storage.select(table, &view, limit).await;
+            let rows = rows.map_err(unavailable)?.into_iter();
+            Ok(rows.map(|row| Value::Object(row).to_string()).collect())
         }
         .boxed()
     }

@@ -75,8 +75,8 @@ impl Dialect for Gramex {
         })
     }
 
-    fn event(&self, event: &Event, position: Option<&str>, out: &mut Vec<u8>) {
-        with_position(&event.sent, position, out);
+    fn event(&self, _: &Event, sent: &[u8], position: Option<&str>, out: &mut Vec<u8>) {
+        with_position(sent, position, out);
     }
 
     fn removal(&self, id: &str, position: Option<&str>, out: &mut Vec<u8>) {

@@ -14,7 +14,7 @@ use crate::storage::sqlite::read::SqliteReader;
 
 /// Most rows that one DELETE takes with it: all of it is read, written and told in one
 /// piece.
-const MOST_ROWS: usize = 10_000;
+const MOST_ROWS: u32 = 10_000;
 /// Most bytes of them.
 const MOST_BYTES: usize = 64 << 20;
 

@@ -14,5 +14,6 @@ pub mod read;
 pub mod retention;
 pub mod schema;
 mod selected;
+mod select;
 mod sql;
 mod statements;
