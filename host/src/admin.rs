@@ -104,13 +104,15 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     if app.stopping.load(Ordering::Relaxed) {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
-    match app.database.readers.acquire().await {
-        Ok(_) => (StatusCode::OK, "ready\n"),
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the database does not answer\n",
-        ),
+    for storage in app.storages.iter() {
+        if storage.database.answers().await.is_err() {
+            return (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer\n",
+            );
+        }
     }
+    (StatusCode::OK, "ready\n")
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> String {

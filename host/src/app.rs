@@ -1,10 +1,8 @@
-//! The running server: its config, its endpoints, its plugins, its database.
+//! The running server: its config, its endpoints, its plugins, its databases.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
@@ -12,11 +10,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::alert::{Outbox, Throttle};
+use crate::alert::Throttle;
 use crate::background::Background;
 use crate::bearer::Bearer;
 use crate::clock::now_micros;
-use crate::config::{Config, Durability, EndpointConfig, StorageUrl};
+use crate::config::{Config, Durability, EndpointConfig};
 use crate::deliver::{Encoder, Groups, Hub, HubSender};
 use crate::dialect::gramex::Gramex;
 use crate::directory::Directory;
@@ -24,17 +22,11 @@ use crate::endpoint::{ADMISSION, Chain, Effort, Endpoint};
 use crate::judge::floor::Floor;
 use crate::log::EndpointLog;
 use crate::log::appender;
-use crate::log::position::{Incarnation, Incarnations};
-use crate::log::sequencer::{Sequencer, SequencerHandle};
 use crate::log::{LogReader, Ring};
 use crate::plugin::Plugins;
 use crate::routes::Routes;
-use crate::storage::memory::MemoryAppender;
-use crate::storage::sqlite::append::SqliteAppender;
-use crate::storage::sqlite::open::{self, Database};
-use crate::storage::sqlite::outbox::SqliteOutbox;
-use crate::storage::sqlite::read::SqliteReader;
-use crate::storage::sqlite::schema;
+use crate::storage::{Numbers, OpenedLog};
+use crate::storages::Storages;
 use crate::waiting::Waiting;
 
 pub struct App {
@@ -43,12 +35,7 @@ pub struct App {
     directory: Arc<Directory>,
     background: Arc<Background>,
     pub plugins: Arc<Plugins>,
-    /// Alerts that wait: the table, and what everybody else needs to know of it. Dropped
-    /// before the database, which holds the file's lock.
-    pub alerts: Arc<SqliteOutbox>,
-    pub outbox: Arc<Outbox>,
-    pub database: Database,
-    writers: Writers,
+    pub storages: Storages,
     /// Connections that may still be taken.
     pub slots: Arc<Semaphore>,
     pub metrics: PrometheusHandle,
@@ -63,27 +50,15 @@ pub struct App {
     pub changing: Mutex<()>,
 }
 
-/// The sequencers: one for the database, one for what is kept in memory only.
-struct Writers {
-    database: SequencerHandle,
-    memory: SequencerHandle,
-    threads: parking_lot::Mutex<Vec<JoinHandle<()>>>,
-}
-
 impl App {
-    /// Opens the database and every endpoint; plugins must be loaded already.
+    /// Opens the databases and every endpoint; plugins must be loaded already.
     pub async fn open(
         config: Config,
         plugins: Arc<Plugins>,
         metrics: PrometheusHandle,
         bearer: Bearer,
     ) -> Result<Self> {
-        let StorageUrl::Sqlite(path) = &config.storage.url;
-        let database = open::open(path).await?;
-        let alerts = SqliteOutbox::open(path)
-            .await
-            .with_context(|| format!("can't open the outbox in {}", path.display()))?;
-        let writers = Writers::start(path, config.storage.group_limit)?;
+        let storages = Storages::open(&config).await?;
         let app = Self {
             slots: Arc::new(Semaphore::new(config.server.max_connections)),
             routes: ArcSwap::from_pointee(Routes::default()),
@@ -91,10 +66,7 @@ impl App {
             background: Arc::default(),
             config: ArcSwap::from_pointee(config.clone()),
             plugins,
-            database,
-            alerts: Arc::new(alerts),
-            outbox: Arc::new(Outbox::new(&config)),
-            writers,
+            storages,
             metrics,
             bearer,
             stopping: Arc::new(AtomicBool::new(false)),
@@ -138,7 +110,9 @@ impl App {
         }
         let config = Arc::new(config);
         self.config.store(Arc::clone(&config));
-        self.outbox.follow(&config);
+        for storage in self.storages.iter() {
+            storage.outbox.follow(&config);
+        }
         self.take(routes);
     }
 
@@ -167,16 +141,17 @@ impl App {
         chain: Chain,
     ) -> Result<Arc<Endpoint>> {
         let ephemeral = settings.durability == Durability::Ephemeral;
+        let storage = self.storages.of(settings)?;
         let opened = if ephemeral {
-            schema::OpenedLog::in_memory()
+            OpenedLog::in_memory()
         } else {
-            let mut connection = self.database.readers.acquire().await?;
+            let in_endpoint = || format!("endpoint `{name}`");
             if let Some(table) = &settings.table {
-                schema::prepare_table(&mut connection, table)
-                    .await
-                    .with_context(|| format!("endpoint `{name}`"))?;
+                let prepared = storage.database.prepare_table(table).await;
+                prepared.with_context(in_endpoint)?;
             }
-            schema::open_log(&mut connection, name, now_micros()).await?
+            let opened = storage.database.open_log(name, now_micros()).await;
+            opened.with_context(in_endpoint)?
         };
         let (hub, queue) = HubSender::channel();
         let log = Arc::new(EndpointLog {
@@ -186,9 +161,6 @@ impl App {
             incarnation: opened.incarnation,
             ring: Ring::new(settings.ring, opened.head),
             hub,
-        });
-        let storage = (!ephemeral).then(|| SqliteReader {
-            pool: self.database.readers.clone(),
         });
         let table = settings.table.clone().map(Arc::new);
         let encoder = Arc::new(Encoder {
@@ -212,18 +184,20 @@ impl App {
             reader: LogReader {
                 log: log.clone(),
                 incarnations: opened.incarnations,
-                storage,
+                storage: (!ephemeral).then(|| storage.database.reader()),
             },
             log,
-            outbox: self.outbox.clone(),
+            storage: (!ephemeral).then(|| storage.clone()),
+            numbers: (!ephemeral).then(|| Numbers::new(storage.database.reader())),
+            outbox: storage.outbox.clone(),
             alert_trouble: Throttle::default(),
             directory: self.directory.clone(),
             encoder,
             groups,
             sequencer: if ephemeral {
-                self.writers.memory.clone()
+                self.storages.memory.clone()
             } else {
-                self.writers.database.clone()
+                storage.sequencer.clone()
             },
             admission,
             floor: Floor::default(),
@@ -238,35 +212,9 @@ impl App {
         }))
     }
 
-    /// Writes what is queued, syncs and closes the database. Connections must be gone.
+    /// Writes what is queued, syncs and closes the databases. Connections must be gone.
     pub async fn close(&self) {
-        self.writers.database.stop();
-        self.writers.memory.stop();
-        let threads = std::mem::take(&mut *self.writers.threads.lock());
-        let joined = tokio::task::spawn_blocking(|| {
-            threads
-                .into_iter()
-                .filter_map(|thread| thread.join().err())
-                .count()
-        });
-        if joined.await.unwrap_or(1) > 0 {
-            tracing::error!("a writer ended in a panic; the next start recovers the database");
-        }
-        self.database.readers.close().await;
-    }
-}
-
-impl Writers {
-    fn start(path: &Path, group_limit: usize) -> Result<Self> {
-        let appender = SqliteAppender::open(path)
-            .with_context(|| format!("can't open {} for writing", path.display()))?;
-        let (database, one) = Sequencer::start("sqlite", Box::new(appender), group_limit)?;
-        let (memory, two) = Sequencer::start("memory", Box::new(MemoryAppender), group_limit)?;
-        Ok(Self {
-            database,
-            memory,
-            threads: parking_lot::Mutex::new(vec![one, two]),
-        })
+        self.storages.close().await;
     }
 }
 
@@ -279,19 +227,5 @@ fn durability(configured: Durability) -> appender::Durability {
         Durability::Full => appender::Durability::Full,
         Durability::Process => appender::Durability::Process,
         Durability::Ephemeral => appender::Durability::Ephemeral,
-    }
-}
-
-impl schema::OpenedLog {
-    /// The log of an ephemeral endpoint: it begins with this process.
-    fn in_memory() -> Self {
-        let incarnation = Incarnation::random();
-        let incarnations = Incarnations(vec![(incarnation, 1)]);
-        Self {
-            id: 0,
-            head: 0,
-            incarnation,
-            incarnations,
-        }
     }
 }

@@ -57,11 +57,12 @@ pub use plugins::{PluginConfig, PluginsConfig, is_plugin_name};
 pub use queue::QueueConfig;
 pub use retention::Retention;
 pub use server::ServerConfig;
-pub use storage::{StorageConfig, StorageUrl};
+pub use storage::{ServerUrl, StorageConfig, StorageUrl};
 pub use units::{show_duration, show_size};
 
 use path::Paths;
 use reader::{Environment, Reading, Section, Wrong};
+use storage::KnownStorages;
 
 /// A checked config. Two are equal when they configure the same, wherever it is written.
 #[derive(Debug, Clone)]
@@ -69,6 +70,8 @@ pub struct Config {
     pub server: ServerConfig,
     pub admin: AdminConfig,
     pub storage: StorageConfig,
+    /// Those that have names, besides `storage`.
+    pub storages: BTreeMap<String, StorageConfig>,
     pub engine: EngineConfig,
     pub plugins: PluginsConfig,
     pub alerts: AlertsConfig,
@@ -105,17 +108,25 @@ impl Config {
         let server = ServerConfig::read(root.section("server"));
         let admin = AdminConfig::read(root.section("admin"), &server);
         let storage = StorageConfig::read(root.section("storage"));
+        let storages = storage::read_named(root.section("storages"), &storage);
         let engine = EngineConfig::read(root.section("engine"));
         let plugins = PluginsConfig::read(root.section("plugins"), &engine);
         let alerts = AlertsConfig::read(root.section("alerts"));
         let mail = mail::read_mail(root.section("mail"));
         let services: Vec<_> = mail.keys().map(String::as_str).collect();
-        let endpoints = read_endpoints(root.section("endpoints"), &server, &plugins, &services);
+        let endpoints = read_endpoints(
+            root.section("endpoints"),
+            &server,
+            &plugins,
+            &services,
+            &KnownStorages::new(&storage, &storages),
+        );
         root.finish();
         Self {
             server,
             admin,
             storage,
+            storages,
             engine,
             plugins,
             alerts,
@@ -230,6 +241,7 @@ impl PartialEq for Config {
             server,
             admin,
             storage,
+            storages,
             engine,
             plugins,
             alerts,
@@ -240,6 +252,7 @@ impl PartialEq for Config {
         *server == other.server
             && *admin == other.admin
             && *storage == other.storage
+            && *storages == other.storages
             && *engine == other.engine
             && *plugins == other.plugins
             && *alerts == other.alerts
@@ -254,13 +267,14 @@ fn read_endpoints(
     server: &ServerConfig,
     plugins: &PluginsConfig,
     services: &[&str],
+    storages: &KnownStorages<'_>,
 ) -> BTreeMap<String, EndpointConfig> {
     let reading = section.reading;
     let found = plugins.in_folder();
     let mut endpoints = BTreeMap::new();
     let mut paths = Paths::default();
-    // By their names in small letters, which is how databases compare them.
-    let mut tables: BTreeMap<String, String> = BTreeMap::new();
+    // By storage, and by their names in small letters, which is how databases compare them.
+    let mut tables: BTreeMap<(Option<String>, String), String> = BTreeMap::new();
     for (name, value) in section.take_named() {
         if !is_endpoint_name(&name) {
             let what = format!("{name:?} can't be an endpoint's name");
@@ -270,7 +284,7 @@ fn read_endpoints(
         let inner = value.into_section();
         let path_at = inner.place_of("path");
         let table_at = inner.place_of("table");
-        let endpoint = EndpointConfig::read(&name, inner, plugins, &found, services);
+        let endpoint = EndpointConfig::read(&name, inner, plugins, &found, services, storages);
 
         let path = endpoint.path.as_str();
         let conflict = match path {
@@ -287,7 +301,8 @@ fn read_endpoints(
             reading.report(path_at, what, wrong.remedy);
         }
         if let Some(table) = &endpoint.table {
-            let other = tables.insert(table.name.to_ascii_lowercase(), name.clone());
+            let place = (endpoint.storage.clone(), table.name.to_ascii_lowercase());
+            let other = tables.insert(place, name.clone());
             if let Some(other) = other {
                 let what = format!(
                     "`endpoints.{name}` has the table {:?}, which `endpoints.{other}` has too",

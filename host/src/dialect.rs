@@ -55,8 +55,9 @@ pub trait Dialect: Send + Sync {
     /// is what the subscriber is shown of what was sent: a JSON object.
     fn event(&self, event: &Event, sent: &[u8], position: Option<&str>, out: &mut Vec<u8>);
 
-    /// Appends what a subscriber gets when a row leaves its filter.
-    fn removal(&self, id: &str, position: Option<&str>, out: &mut Vec<u8>);
+    /// Appends what a subscriber gets when a row leaves its filter. The key is what the row
+    /// is told apart by: its column, and the value there.
+    fn removal(&self, key: (&str, Value), position: Option<&str>, out: &mut Vec<u8>);
 
     /// The broadcast of a row that a plugin wrote.
     fn change(&self, method: Method, row: Map<String, Value>) -> String;

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::RwLock;
+use serde_json::Value;
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 use crate::alert::{Outbox, Throttle};
 use crate::background::Background;
@@ -21,14 +23,15 @@ use crate::deliver::subscribe::visible;
 use crate::deliver::{Encoder, Groups};
 use crate::dialect::Dialect;
 use crate::directory::Directory;
-use crate::id::ConnectionId;
+use crate::id::{ConnectionId, row_id};
 use crate::judge::floor::Floor;
 use crate::log::EndpointLog;
 use crate::log::sequencer::SequencerHandle;
 use crate::log::{Event, LogReader, Submission};
 use crate::rejection::{Rejection, code};
-use crate::row::Table;
-use crate::storage::sqlite::read::HistoryLimits;
+use crate::row::{ColumnType, Form, ID, Table};
+use crate::storage::{HistoryLimits, Numbers};
+use crate::storages::Storage;
 use crate::waiting::Waiting;
 
 pub use chain::Chain;
@@ -46,6 +49,10 @@ pub struct Endpoint {
     pub table: Option<Arc<Table>>,
     pub log: Arc<EndpointLog>,
     pub reader: LogReader,
+    /// Where it is kept; none on ephemeral endpoints.
+    pub storage: Option<Arc<Storage>>,
+    /// Numbers new rows, where the server does.
+    pub numbers: Option<Numbers>,
     /// Where its alerts go.
     pub outbox: Arc<Outbox>,
     /// What goes wrong with alerts while messages are judged.
@@ -82,6 +89,38 @@ pub struct Timing {
 }
 
 impl Endpoint {
+    /// What rows are told apart by: the key of messages, and the column.
+    pub fn key(&self) -> &str {
+        self.table.as_ref().map_or(ID, |table| &table.key().name)
+    }
+
+    /// The key of a new row, given what its message says of it.
+    ///
+    /// # Errors
+    /// The next number can't be read from the database.
+    pub async fn new_key(&self, given: Option<&Value>) -> Result<Option<Value>, Rejection> {
+        let Some(table) = &self.table else {
+            return Ok(Some(row_id().into()));
+        };
+        let key = table.key();
+        if let (true, Some(numbers)) = (key.autoincrement, &self.numbers) {
+            let next = numbers.next(table).await.map_err(|error| {
+                tracing::error!(endpoint = %self.name, %error, "the next number can't be read");
+                let text = "the server can't number rows right now; try again later";
+                Rejection::new(code::UNAVAILABLE, text)
+            })?;
+            return Ok(Some(next.into()));
+        }
+        let given = given.filter(|value| !value.is_null() && value.as_str() != Some(""));
+        Ok(match (key.form, key.kind) {
+            // A key of another name is that of a table which is not ours.
+            _ if given.is_some() && key.name != ID => given.cloned(),
+            (Form::Uuid, _) => Some(Uuid::now_v7().to_string().into()),
+            (_, ColumnType::Text) => Some(row_id().into()),
+            _ => None,
+        })
+    }
+
     /// The plugins in force.
     pub fn chain(&self) -> Arc<Chain> {
         self.chain.load_full()

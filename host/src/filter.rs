@@ -14,7 +14,6 @@ mod aggregate;
 mod arrange;
 mod compare;
 mod condition;
-mod date;
 mod key;
 mod operator;
 mod predicate;
@@ -29,7 +28,7 @@ pub use condition::Test;
 pub use key::CellKey;
 pub use projection::Projection;
 pub use shaping::Shaping;
-pub use sql::Database;
+pub use sql::{Database, shown};
 pub use view::View;
 
 use crate::rejection::Rejection;

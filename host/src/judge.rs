@@ -31,7 +31,7 @@ use crate::log::submission::{Command, Draft, Item, Source};
 use crate::log::{Audience, Method, Part, Submission};
 use crate::plugin::{CallContext, HookError};
 use crate::rejection::Rejection;
-use crate::row::{Row, RowWrite, Table};
+use crate::row::{ID, Row, RowWrite, Table};
 
 use object::Object;
 use permission::Permission;
@@ -221,7 +221,7 @@ impl Judging<'_> {
     ) -> Result<Vec<Draft>, Refused> {
         let permission = Permission::ask(self, method)?;
         let target = Target::of(self.endpoint, method, &message)?;
-        let message = defaults::own(self, method, message)?;
+        let message = defaults::own(self, method, message).await?;
         let rows = target.rows(self.endpoint).await?;
         let message = defaults::authored(self, method, message, rows.first());
         permission.check(self, &message, &rows).await?;
@@ -234,7 +234,7 @@ impl Judging<'_> {
     }
 
     /// A DELETE of several rows. Its hooks run once on the message, and `modify` for each
-    /// row: what is told of a row is the message with the row's `id`.
+    /// row: what is told of a row is the message with the row's key.
     async fn each(
         &mut self,
         method: Method,
@@ -247,7 +247,7 @@ impl Judging<'_> {
         for row in rows {
             let mut message = message.clone();
             if let Some(table) = &self.endpoint.table {
-                message.set("id", row.id(table).into());
+                message.set(&table.key().name, row.key(table));
             }
             drafts.push(self.draft(method, message, Some(row)).await?);
         }
@@ -388,7 +388,8 @@ fn written(endpoint: &Endpoint, change: RowWrite) -> Item {
         RowWrite::Update { row, .. } => (Method::Put, json(row)),
         RowWrite::Delete { old } => {
             let mut key = json(old);
-            key.retain(|name, _| name == "id");
+            let own = table.map_or(ID, |table| &table.key().name);
+            key.retain(|name, _| name == own);
             (Method::Delete, key)
         }
     };

@@ -9,8 +9,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::clock::now_micros;
 use crate::endpoint::Endpoint;
-use crate::storage::sqlite::keyvalue;
-use crate::storage::sqlite::retention::{self, Retention};
+use crate::storage::Retention;
 
 /// Between two rounds. A log may exceed its limits for this long.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -46,14 +45,16 @@ async fn cut_logs(app: &App, mut stop: watch::Receiver<bool>) {
             _ = stop.wait_for(|stop| *stop) => return,
         }
         for endpoint in app.routes().by_name.values() {
-            cut(app, endpoint).await;
+            cut(endpoint).await;
         }
-        if let Err(error) = retention::forget_message_ids(&app.database.readers, now_micros()).await
-        {
-            tracing::warn!(%error, "old message ids were not deleted");
-        }
-        if let Err(error) = keyvalue::forget_expired(&app.database.readers, now_micros()).await {
-            tracing::warn!(%error, "keys that have expired were not deleted");
+        for storage in app.storages.iter() {
+            let (name, database) = (&storage.name, &storage.database);
+            if let Err(error) = database.forget_message_ids(now_micros()).await {
+                tracing::warn!(storage = %name, %error, "old message ids were not deleted");
+            }
+            if let Err(error) = database.forget_expired(now_micros()).await {
+                tracing::warn!(storage = %name, %error, "keys that have expired were not deleted");
+            }
         }
     }
 }
@@ -64,24 +65,20 @@ fn interval(period: Duration) -> tokio::time::Interval {
     interval
 }
 
-async fn cut(app: &App, endpoint: &Endpoint) {
-    if endpoint.reader.storage.is_none() {
+async fn cut(endpoint: &Endpoint) {
+    let Some(storage) = &endpoint.storage else {
         return;
-    }
+    };
     let configured = endpoint.settings().retention.clone();
     let retention = Retention {
         age: configured.age,
         count: configured.count,
         size: configured.size,
     };
-    match retention::cut(
-        &app.database.readers,
-        endpoint.log.id,
-        retention,
-        now_micros(),
-    )
-    .await
-    {
+    let cut = storage
+        .database
+        .cut(endpoint.log.id, retention, now_micros());
+    match cut.await {
         Ok(0) => {}
         Ok(entries) => {
             tracing::info!(endpoint = %endpoint.name, entries, "retention has cut the log");

@@ -4,57 +4,33 @@
 //! The host fills every column itself (id, timestamp, defaults) and stores values only
 //! in their column's own form, so that a `Row` is exactly what a later SELECT returns.
 
+mod column;
+mod form;
+
+use std::borrow::Cow;
+
 use serde_json::{Map, Number, Value};
 
-use crate::rejection::{Rejection, code};
+use crate::rejection::Rejection;
 
-/// What a column holds. SQL type names map onto these; see [`ColumnType::parse`].
+pub use column::{Column, Function};
+pub use form::{Form, Type};
+
+/// What a column holds, as messages and filters see it. SQL type names map onto these;
+/// see [`Type::parse`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ColumnType {
     Text,
     Integer,
     Real,
     Boolean,
-    /// DATE. Stored as the text that was sent; filters read it as ISO 8601.
+    /// DATE. Text, which filters read as ISO 8601; what of it is stored, its form says.
     Date,
     /// DATETIME and TIMESTAMP, likewise.
     Timestamp,
 }
 
 impl ColumnType {
-    /// SQL type names that are understood, for error messages.
-    pub const NAMES: &[&str] = &[
-        "TEXT",
-        "VARCHAR(n)",
-        "CHAR(n)",
-        "DATE",
-        "DATETIME",
-        "TIMESTAMP",
-        "INTEGER",
-        "INT",
-        "SMALLINT",
-        "BIGINT",
-        "REAL",
-        "FLOAT",
-        "DOUBLE",
-        "BOOLEAN",
-    ];
-
-    /// Reads a SQL type name in any case. Dates are text in ISO 8601.
-    pub fn parse(name: &str) -> Option<Self> {
-        let upper = name.trim().to_ascii_uppercase();
-        let base = upper.split('(').next().unwrap_or("").trim();
-        Some(match base {
-            "TEXT" | "VARCHAR" | "CHAR" => Self::Text,
-            "DATE" => Self::Date,
-            "DATETIME" | "TIMESTAMP" => Self::Timestamp,
-            "INTEGER" | "INT" | "SMALLINT" | "BIGINT" => Self::Integer,
-            "REAL" | "FLOAT" | "DOUBLE" | "DOUBLE PRECISION" => Self::Real,
-            "BOOLEAN" | "BOOL" => Self::Boolean,
-            _ => return None,
-        })
-    }
-
     /// The type as users read it in error messages.
     pub fn describe(self) -> &'static str {
         match self {
@@ -129,35 +105,27 @@ fn whole(n: &Number) -> Option<i64> {
     (float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0).then_some(float as i64)
 }
 
-/// One column of an endpoint's table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Column {
-    pub name: String,
-    pub kind: ColumnType,
-    pub nullable: bool,
-    /// What a POST stores when the message lacks the column.
-    pub default: Cell,
-}
-
-/// An endpoint's table: the configured columns, then `id`, `user`, `timestamp` where
-/// they were not configured.
+/// An endpoint's table: the configured columns, then those that every table has where
+/// they were not configured: its key, `user` and `timestamp`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     pub name: String,
     pub columns: Vec<Column>,
+    /// Position of the column that tells rows apart: the configured primary key, or `id`.
+    pub key: usize,
 }
 
+/// What the key is called unless the config names another.
+pub const ID: &str = "id";
+
 impl Table {
-    /// Completes the configured columns with those every table has.
+    /// Completes the configured columns.
     pub fn new(name: String, mut columns: Vec<Column>) -> Self {
-        for forced in ["id", "user", "timestamp"] {
-            if !columns.iter().any(|column| column.name == forced) {
-                columns.push(Column {
-                    name: forced.to_owned(),
-                    kind: ColumnType::Text,
-                    nullable: forced != "id",
-                    default: Cell::Null,
-                });
+        let keyed = columns.iter().any(|column| column.primary_key);
+        for forced in [ID, "user", "timestamp"] {
+            let there = columns.iter().any(|column| column.name == forced);
+            if !there && !(keyed && forced == ID) {
+                columns.push(Column::new(forced, ColumnType::Text));
             }
         }
         // Whatever text it was declared as, the host fills it with times.
@@ -166,7 +134,19 @@ impl Table {
                 column.kind = ColumnType::Timestamp;
             }
         }
-        Self { name, columns }
+        let named = columns.iter().position(|column| column.primary_key);
+        let id = || columns.iter().position(|column| column.name == ID);
+        let key = named.or_else(id).unwrap_or_default();
+        if let Some(column) = columns.get_mut(key) {
+            column.primary_key = true;
+            column.nullable = false;
+        }
+        Self { name, columns, key }
+    }
+
+    /// The column that tells rows apart.
+    pub fn key(&self) -> &Column {
+        &self.columns[self.key]
     }
 
     /// Position of a column in every `Row` of the table.
@@ -181,63 +161,22 @@ impl Table {
             .iter()
             .map(|column| match message.get(&column.name) {
                 Some(value) => column.cell(value),
-                None => column.accept(column.default.clone()),
+                None => column.accept(column.fill()),
             });
         Ok(Row(cells.collect::<Result<_, _>>()?))
     }
 
-    /// The row that a change makes of `old`; `id` stays.
+    /// The row that a change makes of `old`; its key stays.
     pub fn changed_row(&self, old: &Row, message: &Map<String, Value>) -> Result<Row, Rejection> {
         let cells =
             self.columns
                 .iter()
                 .zip(&old.0)
                 .map(|(column, old)| match message.get(&column.name) {
-                    Some(value) if column.name != "id" => column.cell(value),
+                    Some(value) if !column.primary_key => column.cell(value),
                     _ => Ok(old.clone()),
                 });
         Ok(Row(cells.collect::<Result<_, _>>()?))
-    }
-}
-
-impl Column {
-    fn cell(&self, value: &Value) -> Result<Cell, Rejection> {
-        // Gramex stores '' as NULL; clients of either rely on it in filters.
-        if value.as_str() == Some("") {
-            return self.accept(Cell::Null);
-        }
-        let cell = Cell::from_json(value, self.kind).ok_or_else(|| {
-            Rejection::new(
-                code::BAD_VALUE,
-                format!(
-                    "`{}` must be {}; got {}",
-                    self.name,
-                    self.kind.describe(),
-                    kind_of(value)
-                ),
-            )
-        })?;
-        self.accept(cell)
-    }
-
-    fn accept(&self, cell: Cell) -> Result<Cell, Rejection> {
-        if cell == Cell::Null && !self.nullable {
-            let message = format!("`{}` must not be empty; give it a value", self.name);
-            return Err(Rejection::new(code::BAD_VALUE, message));
-        }
-        Ok(cell)
-    }
-}
-
-/// What a JSON value is, for error messages that must not echo the whole value.
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
     }
 }
 
@@ -252,11 +191,17 @@ impl Row {
         names.zip(self.0.iter().map(Cell::to_json)).collect()
     }
 
-    /// The row's id. Tables have an `id` column that is never NULL.
-    pub fn id<'a>(&'a self, table: &Table) -> &'a str {
-        match table.position("id").map(|at| &self.0[at]) {
-            Some(Cell::Text(id)) => id,
-            _ => "",
+    /// What the row is told apart by, as a message has it.
+    pub fn key(&self, table: &Table) -> Value {
+        self.0.get(table.key).map_or(Value::Null, Cell::to_json)
+    }
+
+    /// The same as text.
+    pub fn id<'a>(&'a self, table: &Table) -> Cow<'a, str> {
+        match self.0.get(table.key) {
+            Some(Cell::Text(id)) => id.into(),
+            Some(Cell::Integer(id)) => id.to_string().into(),
+            _ => "".into(),
         }
     }
 }

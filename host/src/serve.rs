@@ -15,7 +15,7 @@ use crate::alert;
 use crate::app::App;
 use crate::bearer::Bearer;
 use crate::close_code;
-use crate::config::{Config, StorageUrl};
+use crate::config::Config;
 use crate::maintenance;
 use crate::plugin::{
     Archive, CompileCache, Compiler, Engine, EngineSettings, Plugins, Recorder, Roots,
@@ -23,6 +23,7 @@ use crate::plugin::{
 use crate::plugin_config;
 use crate::reload;
 use crate::server;
+use crate::storage::Database;
 use crate::telemetry;
 
 /// Runs the server until it is told to stop.
@@ -48,7 +49,12 @@ pub async fn run(config: Config) -> Result<()> {
 
     let (stop, stopped) = watch::channel(false);
     let maintenance = tokio::spawn(maintenance::run(app.clone(), stopped.clone()));
-    let alerts = tokio::spawn(alert::worker::run(app.clone(), stopped.clone()));
+    let alerts: Vec<_> = app
+        .storages
+        .iter()
+        .map(|storage| alert::worker::run(app.clone(), storage.clone(), stopped.clone()))
+        .map(tokio::spawn)
+        .collect();
     let admin = tokio::spawn(admin::serve(app.clone(), operators, stopped.clone()));
     let accepting = tokio::spawn(server::serve(app.clone(), public, stopped));
     // Held while the server runs.
@@ -61,7 +67,9 @@ pub async fn run(config: Config) -> Result<()> {
     stop.send_replace(true);
     let _ = tokio::join!(accepting, maintenance);
     say_goodbye(&app).await;
-    let _ = alerts.await;
+    for alerts in alerts {
+        let _ = alerts.await;
+    }
     app.close().await;
     admin.abort();
     tracing::info!("stopped");
@@ -90,8 +98,7 @@ async fn load_plugins(config: &Config) -> Result<Arc<Plugins>> {
         )
     })?;
     let settings = plugin_config::all(config);
-    let StorageUrl::Sqlite(database) = &config.storage.url;
-    let beside = database.parent().unwrap_or(Path::new(""));
+    let beside = Database::folder(&config.storage.url).unwrap_or(Path::new("data"));
     let recorder = Recorder::start(beside, config.plugins.failures)
         .context("can't start the thread that keeps failed calls")?;
     let archive = Archive::open(&config.plugins.archive, config.plugins.keep);

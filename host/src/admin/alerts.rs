@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::ApiError;
 use crate::app::App;
 use crate::clock::now_micros;
-use crate::storage::sqlite::outbox::Entry;
+use crate::storage::Entry;
 
 /// Most alerts of one answer.
 const MOST: u32 = 1_000;
@@ -27,39 +27,45 @@ pub async fn list(
     State(app): State<Arc<App>>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Value>, ApiError> {
-    let entries = app
-        .alerts
-        .list(wanted.dead, MOST)
-        .await
-        .map_err(unreadable)?;
-    let alerts: Vec<_> = entries.iter().map(shown).collect();
-    Ok(Json(
-        json!({ "waiting": app.outbox.waiting(), "alerts": alerts }),
-    ))
+    let (mut entries, mut waiting) = (Vec::new(), 0);
+    for storage in app.storages.iter() {
+        let listed = storage.alerts.list(wanted.dead, MOST).await;
+        entries.extend(listed.map_err(unreadable)?);
+        waiting += storage.outbox.waiting();
+    }
+    // Each gives its oldest; stable, so that one alone stays as it is.
+    entries.sort_by_key(|entry| entry.created);
+    let oldest = entries.iter().take(MOST as usize);
+    let alerts: Vec<_> = oldest.map(shown).collect();
+    Ok(Json(json!({ "waiting": waiting, "alerts": alerts })))
 }
 
 pub async fn retry(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let again = app.alerts.retry(&id, now_micros()).await;
-    if !again.map_err(unreadable)? {
-        return Err(not_there(&id));
+    for storage in app.storages.iter() {
+        let again = storage.alerts.retry(&id, now_micros()).await;
+        if again.map_err(unreadable)? {
+            storage.outbox.wake();
+            return Ok(Json(json!({ "retried": id })));
+        }
     }
-    app.outbox.wake();
-    Ok(Json(json!({ "retried": id })))
+    Err(not_there(&id))
 }
 
 pub async fn drop(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let gone = app.alerts.remove(&id, now_micros()).await;
-    if !gone.map_err(unreadable)? {
-        return Err(not_there(&id));
+    for storage in app.storages.iter() {
+        let gone = storage.alerts.remove(&id, now_micros()).await;
+        if gone.map_err(unreadable)? {
+            tracing::info!(id, "an alert was dropped by the operator");
+            return Ok(Json(json!({ "dropped": id })));
+        }
     }
-    tracing::info!(id, "an alert was dropped by the operator");
-    Ok(Json(json!({ "dropped": id })))
+    Err(not_there(&id))
 }
 
 fn shown(entry: &Entry) -> Value {

@@ -1,4 +1,4 @@
-//! The one task that sends alerts: takes rows from the outbox, as many as their service
+//! The one task of a database that sends alerts: takes rows from the outbox, as many as their service
 //! takes at a time, and writes down what has become of each.
 //!
 //! A row is gone once its mail is handed over. If the process dies between the two, or the
@@ -27,6 +27,7 @@ use super::throttle::Throttle;
 use crate::app::App;
 use crate::clock::now_micros;
 use crate::config::Config;
+use crate::storages::Storage;
 
 /// How long rows are taken for; longer than any try may take.
 const LEASE: Duration = Duration::from_secs(15 * 60);
@@ -41,9 +42,9 @@ const TROUBLE: Duration = Duration::from_secs(1);
 const DIGESTS: Duration = Duration::from_secs(8 * 86_400);
 
 /// Sends until the server stops.
-pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    let mut worker = Worker::new(app);
-    let outbox = Arc::clone(&worker.app.outbox);
+pub async fn run(app: Arc<App>, storage: Arc<Storage>, mut stop: watch::Receiver<bool>) {
+    let outbox = Arc::clone(&storage.outbox);
+    let mut worker = Worker::new(app, storage);
     while !*stop.borrow_and_update() {
         let next = worker.fill().await;
         tokio::select! {
@@ -58,6 +59,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 
 struct Worker {
     app: Arc<App>,
+    storage: Arc<Storage>,
     config: Arc<Config>,
     services: BTreeMap<String, Service>,
     /// By endpoint.
@@ -81,12 +83,13 @@ struct Done {
 }
 
 impl Worker {
-    fn new(app: Arc<App>) -> Self {
+    fn new(app: Arc<App>, storage: Arc<Storage>) -> Self {
         let config = app.config();
         Self {
             services: service::all(&config, BTreeMap::new()),
             config,
             app,
+            storage,
             rates: HashMap::new(),
             full: HashMap::new(),
             sending: FuturesUnordered::new(),
@@ -138,7 +141,8 @@ impl Worker {
     /// Begins what one service takes.
     async fn begin(&mut self, name: &str) -> sqlx::Result<Instant> {
         let never = self.next_round;
-        let table = Arc::clone(&self.app.alerts);
+        let storage = Arc::clone(&self.storage);
+        let table = &storage.alerts;
         loop {
             let now = Instant::now();
             let Some(service) = self.services.get(name) else {
@@ -184,7 +188,11 @@ impl Worker {
             }
             let rows = if row.recipient.is_some() {
                 let until = now_micros() + micros(LEASE);
-                let rows = self.app.alerts.gather(&row, digest::MOST, until).await?;
+                let rows = self
+                    .storage
+                    .alerts
+                    .gather(&row, digest::MOST, until)
+                    .await?;
                 gathered.extend(rows.iter().map(|row| row.number));
                 rows
             } else {
@@ -260,17 +268,18 @@ impl Worker {
         if self.unsettled.is_empty() {
             return Ok(());
         }
-        let change = self.app.alerts.settle(&self.unsettled).await?;
+        let change = self.storage.alerts.settle(&self.unsettled).await?;
         self.unsettled.clear();
-        self.app.outbox.change(change);
-        gauge!("hookcast_alerts_waiting").set(self.app.outbox.waiting() as f64);
+        self.storage.outbox.change(change);
+        gauge!("hookcast_alerts_waiting", "storage" => self.storage.name.clone())
+            .set(self.storage.outbox.waiting() as f64);
         Ok(())
     }
 
     /// Gives up what is too old, forgets what nobody asked for, counts anew.
     async fn round(&mut self) -> sqlx::Result<()> {
         let (time, config) = (now_micros(), &self.config.alerts);
-        let table = &self.app.alerts;
+        let table = &self.storage.alerts;
         let services: Vec<_> = self.services.keys().cloned().collect();
         let before = time - micros(config.expire);
         let dead = table.expire(before, &services, time).await?;
@@ -291,8 +300,9 @@ impl Worker {
                 "dead letters older than `alerts.keep` were deleted"
             );
         }
-        self.app.outbox.found(table.waiting().await?);
-        gauge!("hookcast_alerts_waiting").set(self.app.outbox.waiting() as f64);
+        self.storage.outbox.found(table.waiting().await?);
+        gauge!("hookcast_alerts_waiting", "storage" => self.storage.name.clone())
+            .set(self.storage.outbox.waiting() as f64);
         Ok(())
     }
 

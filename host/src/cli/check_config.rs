@@ -39,6 +39,9 @@ fn summary(config: &Config) -> String {
         format!("  storage   {}", config.storage.url),
         format!("  plugins   {}", config.plugins.dir.display()),
     ];
+    for (name, storage) in &config.storages {
+        lines.push(format!("  storage   {name}: {}", storage.url));
+    }
     for (name, endpoint) in &config.endpoints {
         lines.push(format!("  endpoint  {name}: {}", describe(endpoint)));
     }

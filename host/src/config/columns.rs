@@ -6,18 +6,19 @@ use toml::de::DeValue;
 
 use super::reader::{Section, Wrong};
 use super::value::Value;
-use crate::row::{Cell, Column, ColumnType, Table};
+use crate::filter::Database;
+use crate::row::{Cell, Column, ColumnType, Form, Function, ID, Table, Type};
 
-/// Columns that every table has. Messages can't do without them, so that a configured
-/// one must hold text.
-const BUILT_IN: [&str; 3] = ["id", "user", "timestamp"];
+/// Columns that every table has, unless another is its key. Messages can't do without
+/// them, so that a configured one must hold what the server fills it with.
+const BUILT_IN: [&str; 3] = [ID, "user", "timestamp"];
 
 /// Longest name of a table or column: what every database that we may grow to accepts.
 const NAME_LIMIT: usize = 63;
 
 /// Reads the table of an endpoint, which bears the endpoint's name unless it is given
 /// one.
-pub(super) fn read_table(endpoint: &str, section: &mut Section<'_>) -> Table {
+pub(super) fn read_table(endpoint: &str, section: &mut Section<'_>, database: Database) -> Table {
     let name = section.optional("table", |value| {
         let name = value.text()?;
         check_table_name(&name).map(|()| name)
@@ -32,12 +33,12 @@ pub(super) fn read_table(endpoint: &str, section: &mut Section<'_>) -> Table {
         let remedy = format!("set `table`; {}", wrong.remedy);
         section.reading.report(section.at, what, remedy);
     }
-    let columns = read_columns(section.section("columns"));
+    let columns = read_columns(section.section("columns"), database);
     Table::new(name.unwrap_or_else(|| endpoint.to_owned()), columns)
 }
 
-fn read_columns(mut section: Section<'_>) -> Vec<Column> {
-    let mut columns = Vec::new();
+fn read_columns(mut section: Section<'_>, database: Database) -> Vec<Column> {
+    let mut columns: Vec<Column> = Vec::new();
     // By their names in small letters, which is how databases compare them.
     let mut seen: BTreeMap<String, String> = BUILT_IN
         .map(|name| (name.to_owned(), name.to_owned()))
@@ -58,64 +59,104 @@ fn read_columns(mut section: Section<'_>) -> Vec<Column> {
             let what = format!("`{}` {}", value.key, wrong.what);
             section.reading.report(value.key_at, what, wrong.remedy);
         }
-        columns.extend(read_column(name, value));
+        let at = value.key_at;
+        let Some(column) = read_column(name, value, database) else {
+            continue;
+        };
+        if column.primary_key
+            && let Some(other) = columns.iter().find(|other| other.primary_key)
+        {
+            let what = format!(
+                "`{}.{}` is a primary key, and so is `{}`",
+                section.key, column.name, other.name
+            );
+            let remedy = "name one: PUT and DELETE find a row by one column";
+            section.reading.report(at, what, remedy);
+            continue;
+        }
+        columns.push(column);
     }
     section.finish();
     columns
 }
 
-/// Reads `"TYPE"` or `{ type = "TYPE", nullable = …, default = … }`. None when it has no
-/// usable type.
-fn read_column(name: String, value: Value<'_>) -> Option<Column> {
-    let built_in = BUILT_IN.contains(&name.as_str());
-    let is_id = name == "id";
-    let read_type = |value: &Value<'_>| column_type(value, built_in);
+/// Reads `"TYPE"` or `{ type = "TYPE", … }`. None when it has no usable type.
+fn read_column(name: String, value: Value<'_>, database: Database) -> Option<Column> {
+    let is_id = name == ID;
+    let read_type = |value: &Value<'_>| column_type(value, database);
     if !matches!(value.raw, DeValue::Table(_)) {
-        let kind = read_type(&value);
-        let kind = kind.map_err(|wrong| value.reading.report_value(&value, wrong));
-        return Some(Column {
-            name,
-            kind: kind.ok()?,
-            nullable: !is_id,
-            default: Cell::Null,
-        });
+        let found = read_type(&value).and_then(|found| filled(&name, found, false));
+        let found = found.map_err(|wrong| value.reading.report_value(&value, wrong));
+        return Some(typed(name, found.ok()?));
     }
 
     let mut section = value.into_section();
-    let kind = section.optional("type", read_type);
+    let autoincrement = section.read("autoincrement", false, Value::flag);
+    let found = section.optional("type", |value| {
+        read_type(value).and_then(|found| filled(&name, found, autoincrement))
+    });
     if !section.has("type") {
         let what = format!("`{}` has no type", section.key);
         section
             .reading
             .report(section.at, what, "add type = \"TEXT\"");
     }
-    let nullable = section.read("nullable", !is_id, |value| match value.flag()? {
-        true if is_id => Err(Wrong::new(
-            "is true, but a row without an id can't be found again",
+    let primary_key = section.read("primary_key", false, |value| match value.flag()? {
+        true if BUILT_IN.contains(&name.as_str()) && !is_id => Err(Wrong::new(
+            "is true, but the same user, and the same time, may have many rows",
+            "leave it out",
+        )),
+        false if is_id => Err(Wrong::new(
+            "is false, but `id` is the key where it is there",
+            "leave it out, and name the column that is the key",
+        )),
+        primary_key => Ok(primary_key),
+    });
+    if autoincrement && !(primary_key || is_id) {
+        let what = format!("`{}` is numbered by the server, but no key", section.key);
+        let remedy = "add primary_key = true, or leave `autoincrement` out";
+        let at = section.place_of("autoincrement");
+        section.reading.report(at, what, remedy);
+    }
+    let is_key = is_id || primary_key;
+    let nullable = section.read("nullable", !is_key, |value| match value.flag()? {
+        true if is_key => Err(Wrong::new(
+            "is true, but a row without a key can't be found again",
             "leave it out",
         )),
         nullable => Ok(nullable),
     });
-    let default = section.read("default", Cell::Null, |value| {
-        if is_id {
+    let default = section.read("default", Default::None, |value| {
+        if is_key {
             return Err(Wrong::new(
-                "would give every row the same id",
-                "leave it out; the server makes ids",
+                "would give every row the same key",
+                "leave it out; the server makes keys",
             ));
         }
-        // With an unknown type nothing can be said about its default.
-        kind.map_or(Ok(Cell::Null), |kind| default_cell(value, kind))
+        read_default(value, found)
     });
     section.finish();
-    Some(Column {
-        name,
-        kind: kind?,
-        nullable,
-        default,
-    })
+    let mut column = typed(name, found?);
+    column.nullable = nullable;
+    column.primary_key = is_key;
+    column.autoincrement = autoincrement;
+    match default {
+        Default::None => {}
+        Default::Cell(cell) => column.default = cell,
+        Default::Function(function) => column.function = Some(function),
+    }
+    Some(column)
 }
 
-fn column_type(value: &Value<'_>, built_in: bool) -> Result<ColumnType, Wrong> {
+fn typed(name: String, found: Type) -> Column {
+    let mut column = Column::new(&name, found.kind);
+    column.form = found.form;
+    column.nullable = name != ID;
+    column.primary_key = name == ID;
+    column
+}
+
+fn column_type(value: &Value<'_>, database: Database) -> Result<Type, Wrong> {
     let text = match value.raw {
         DeValue::String(_) => value.text()?,
         _ => {
@@ -125,22 +166,108 @@ fn column_type(value: &Value<'_>, built_in: bool) -> Result<ColumnType, Wrong> {
             ));
         }
     };
-    let kind = ColumnType::parse(&text).ok_or_else(|| {
+    let forms = database != Database::Sqlite;
+    Type::parse(&text, forms).ok_or_else(|| {
         Wrong::new(
             format!("is {text:?}, which is no column type"),
-            format!("use one of {}", ColumnType::NAMES.join(", ")),
+            format!(
+                "use one of {}; columns of other types stay as they are where they are not \
+                 named here",
+                Type::NAMES.join(", ")
+            ),
         )
-    })?;
-    if built_in && !kind.is_text() {
-        return Err(Wrong::new(
-            format!("is {text:?}, but the server fills this column with text"),
-            "make it TEXT, or leave it out: every table has it",
-        ));
-    }
-    Ok(kind)
+    })
 }
 
-fn default_cell(value: &Value<'_>, kind: ColumnType) -> Result<Cell, Wrong> {
+/// Checks that a column can hold what the server fills it with.
+fn filled(name: &str, found: Type, autoincrement: bool) -> Result<Type, Wrong> {
+    if autoincrement {
+        return match found.kind {
+            ColumnType::Integer => Ok(found),
+            _ => Err(Wrong::new(
+                "holds no whole numbers, but is to be numbered",
+                "make it INTEGER, or leave `autoincrement` out",
+            )),
+        };
+    }
+    let fits = match (name, found.form) {
+        (ID, _) => found.kind == ColumnType::Text,
+        ("user", form) => found.kind == ColumnType::Text && form != Form::Uuid,
+        ("timestamp", form) => {
+            found.kind == ColumnType::Timestamp
+                || found.kind == ColumnType::Text && form != Form::Uuid
+        }
+        _ => true,
+    };
+    if fits {
+        return Ok(found);
+    }
+    Err(Wrong::new(
+        "is a type that can't hold what the server fills this column with",
+        match name {
+            ID => "make it TEXT or UUID; or { type = \"INTEGER\", autoincrement = true }",
+            "timestamp" => "make it TEXT or TIMESTAMP, or leave it out: every table has it",
+            _ => "make it TEXT, or leave it out: every table has it",
+        },
+    ))
+}
+
+/// What fills a column that a message lacks.
+enum Default {
+    None,
+    Cell(Cell),
+    Function(Function),
+}
+
+/// A value, or `{ function = "now" }`.
+fn read_default(value: &Value<'_>, found: Option<Type>) -> Result<Default, Wrong> {
+    let DeValue::Table(table) = value.raw else {
+        // With an unknown type nothing can be said about its default.
+        return found.map_or(Ok(Default::None), |found| {
+            default_cell(value, found).map(Default::Cell)
+        });
+    };
+    let names: Vec<_> = table.keys().map(|key| key.get_ref().as_ref()).collect();
+    let function = match table.get("function").map(|value| value.get_ref()) {
+        Some(DeValue::String(function)) if names == ["function"] => function.as_ref(),
+        _ => {
+            return Err(Wrong::new(
+                "is no default",
+                "write a value, or { function = \"now\" }",
+            ));
+        }
+    };
+    let (function, fits) = match (function, found) {
+        ("now", found) => (
+            Function::Now,
+            found.is_none_or(|found| {
+                found.kind == ColumnType::Timestamp
+                    || found.kind == ColumnType::Text && found.form == Form::Plain
+                    || found.kind == ColumnType::Date && found.form == Form::Plain
+            }),
+        ),
+        ("uuid", found) => (
+            Function::Uuid,
+            found.is_none_or(|found| found.kind == ColumnType::Text),
+        ),
+        (other, _) => {
+            return Err(Wrong::new(
+                format!("is the function {other:?}, which is unknown"),
+                "there are \"now\" and \"uuid\"; others are expressions in `message_default`",
+            ));
+        }
+    };
+    if fits {
+        return Ok(Default::Function(function));
+    }
+    Err(Wrong::new(
+        "is a function whose result does not fit its column",
+        "\"now\" fills TIMESTAMP and TEXT, \"uuid\" UUID and TEXT",
+    ))
+}
+
+fn default_cell(value: &Value<'_>, found: Type) -> Result<Cell, Wrong> {
+    let kind = found.kind;
     let json = match value.raw {
         DeValue::String(_) => serde_json::Value::from(value.text()?),
         DeValue::Boolean(flag) => serde_json::Value::from(*flag),
@@ -167,12 +294,14 @@ fn default_cell(value: &Value<'_>, kind: ColumnType) -> Result<Cell, Wrong> {
             "leave it out, or give a value",
         ));
     }
-    Cell::from_json(&json, kind).ok_or_else(|| {
+    let unfit = |holds: &str| {
         Wrong::new(
             format!("is {json}, which does not fit its column"),
-            format!("the column holds {}", kind.describe()),
+            format!("the column holds {holds}"),
         )
-    })
+    };
+    let cell = Cell::from_json(&json, kind).ok_or_else(|| unfit(kind.describe()))?;
+    found.form.stored(cell).map_err(|holds| unfit(&holds))
 }
 
 fn check_column_name(name: &str) -> Result<(), Wrong> {
@@ -190,6 +319,7 @@ fn check_table_name(name: &str) -> Result<(), Wrong> {
     for (prefix, owner) in [
         ("hookcast_", "the server's own"),
         ("sqlite_", "SQLite's own"),
+        ("pg_", "PostgreSQL's own"),
     ] {
         if lower.starts_with(prefix) {
             return Err(Wrong::new(

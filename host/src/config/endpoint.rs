@@ -14,6 +14,7 @@ use super::plugins::PluginsConfig;
 use super::queue::QueueConfig;
 use super::reader::{Section, Wrong};
 use super::retention::Retention;
+use super::storage::KnownStorages;
 use crate::row::Table;
 
 const KIB: u64 = 1 << 10;
@@ -28,6 +29,8 @@ pub struct EndpointConfig {
     /// Begins with `/`; may have parameters: `{room}`, and `{*rest}` at the end.
     pub path: String,
     pub dialect: Dialect,
+    /// Where it is kept: `[storages.NAME]`, or `[storage]`.
+    pub storage: Option<String>,
     /// None on ephemeral endpoints, and only there.
     pub table: Option<Table>,
     /// Their hooks run in this order.
@@ -100,6 +103,7 @@ impl EndpointConfig {
         plugins: &PluginsConfig,
         found: &io::Result<Vec<String>>,
         services: &[&str],
+        storages: &KnownStorages<'_>,
     ) -> Self {
         let seconds = Duration::from_secs;
         // Tests want short times; nobody wants a busy loop.
@@ -118,11 +122,14 @@ impl EndpointConfig {
             ])
         });
         let ephemeral = durability == Durability::Ephemeral;
-        let table = if ephemeral {
+        let (storage, table) = if ephemeral {
             refuse_storage(&mut section);
-            None
+            (None, None)
         } else {
-            Some(read_table(name, &mut section))
+            let storage = section.optional("storage", |value| storages.name(value));
+            let kept = storages.get(storage.as_deref());
+            let table = read_table(name, &mut section, kept.url.kind());
+            (storage, Some(table))
         };
         let limited = section.has("methods");
         let methods = Methods::read(section.section("methods"));
@@ -131,6 +138,7 @@ impl EndpointConfig {
             dialect: section.read("dialect", Dialect::Gramex, |value| {
                 value.choice(&[("gramex", Dialect::Gramex)])
             }),
+            storage,
             open: OpenArgs::read(section.section("open"), table.as_ref()),
             message_default: MessageDefaults::read(section.section("message_default")),
             methods: limited.then_some(methods),
@@ -209,8 +217,15 @@ impl EndpointConfig {
 
 /// Reports the keys that make no sense without storage.
 fn refuse_storage(section: &mut Section<'_>) {
-    let refused =
-        ["table", "columns", "retention", "alert", "alert_rate"].map(|key| section.take(key));
+    let refused = [
+        "storage",
+        "table",
+        "columns",
+        "retention",
+        "alert",
+        "alert_rate",
+    ]
+    .map(|key| section.take(key));
     let history = section.take("history");
     let history = history.filter(|value| value.text().is_ok_and(|text| text == "table"));
     for value in refused.into_iter().flatten().chain(history) {

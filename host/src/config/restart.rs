@@ -45,6 +45,22 @@ impl Config {
             .filter(|(_, differs)| *differs)
             .map(|(key, _)| key.to_owned())
             .collect();
+        for (name, old) in &self.storages {
+            // One that is new is opened, and one that is gone closed, by a restart only.
+            let new = new.storages.get(name);
+            let changed = [
+                ("url", new.map(|new| &new.url) != Some(&old.url)),
+                (
+                    "group_limit",
+                    new.map(|new| new.group_limit) != Some(old.group_limit),
+                ),
+            ];
+            let changed = changed.into_iter().filter(|(_, differs)| *differs);
+            keys.extend(changed.map(|(key, _)| format!("storages.{name}.{key}")));
+        }
+        let added = new.storages.keys();
+        let added = added.filter(|name| !self.storages.contains_key(*name));
+        keys.extend(added.map(|name| format!("storages.{name}.url")));
         for (name, old) in &self.endpoints {
             // A removed endpoint is closed and a new one opened without a restart.
             if let Some(new) = new.endpoints.get(name) {
@@ -70,6 +86,7 @@ fn fixed_keys(old: &EndpointConfig, new: &EndpointConfig) -> impl Iterator<Item 
     [
         // Open connections speak the old one.
         ("dialect", old.dialect != new.dialect),
+        ("storage", old.storage != new.storage),
         ("table", name(old) != name(new)),
         // Columns are created at start.
         ("columns", columns(old) != columns(new)),

@@ -144,6 +144,8 @@ fn the_reference_shows_the_defaults() {
         config.words = 'a, b'
         limits.output = '64 KiB'
         limits.transfer = '2 MiB'
+        [storages.archive]
+        url = 'sqlite://data/archive.db'
         [mail.post]
         url = 'smtps://smtp.example.org'
         from = 'Example <noreply@example.org>'
@@ -260,6 +262,9 @@ fn the_reference_marks_what_needs_a_restart() {
         listen = '127.0.0.1:2'
         [storage]
         url = 'sqlite://other.db'
+        group_limit = 1
+        [storages.archive]
+        url = 'sqlite://another.db'
         group_limit = 1
         [engine]
         instances = 999

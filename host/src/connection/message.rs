@@ -61,7 +61,7 @@ pub async fn take(frame: Frame, chain: Arc<Chain>, queued: bool) {
         queued,
         attempts: 0,
     };
-    if judge::is_selection(&source.command) {
+    if judge::is_selection(&connection.endpoint, &source.command) {
         // It is about what its sender has sent before, too.
         judge_returned(&connection).await;
     }

@@ -10,6 +10,7 @@ use crate::id::row_id;
 use crate::judge::scope;
 use crate::plugin::CallContext;
 use crate::rejection::{Rejection, code};
+use crate::row::{ColumnType, ID, Table};
 
 /// The args of a subscription, with the keys that the config sets in the place of the
 /// client's. All expressions see the client's own.
@@ -19,6 +20,7 @@ use crate::rejection::{Rejection, code};
 /// subscription must not begin, because it might show more than it should.
 pub(super) fn applied(
     open: &OpenArgs,
+    table: Option<&Table>,
     call: &CallContext,
     asked: &Args,
 ) -> Result<Args, Rejection> {
@@ -34,8 +36,14 @@ pub(super) fn applied(
     if nothing {
         // None of no values: what no row can be. A key without a value would ask for all
         // rows that have any.
-        args.retain(|(key, values)| key != "id" && !values.is_empty());
-        args.push(("id".to_owned(), vec![row_id()]));
+        let key = table.map(Table::key);
+        let name = key.map_or(ID, |key| &key.name);
+        let nobody = match key.map(|key| key.kind) {
+            Some(ColumnType::Integer) => i64::MIN.to_string(),
+            _ => row_id(),
+        };
+        args.retain(|(key, values)| key != name && !values.is_empty());
+        args.push((name.to_owned(), vec![nobody]));
     }
     Ok(args)
 }

@@ -20,7 +20,7 @@ use crate::log::reader::Reset;
 use crate::plugin::{Arg, Hook};
 use crate::rejection::{Rejection, code};
 use crate::row::Table;
-use crate::storage::sqlite::read::SqliteReader;
+use crate::storage::Reader;
 
 use super::{Connection, open_args};
 
@@ -93,7 +93,12 @@ async fn run_hooks(
     client.args.write().clone_from(asked);
     let mut effects = Effects::default();
     let call = client.call("", now_micros() as u64);
-    let args = open_args::applied(&connection.endpoint.settings().open, &call, asked)?;
+    let args = open_args::applied(
+        &connection.endpoint.settings().open,
+        connection.endpoint.table.as_deref(),
+        &call,
+        asked,
+    )?;
     *client.args.write() = args;
     for generation in chain.with(Hook::Open) {
         let args = client.args.read().clone();
@@ -174,7 +179,7 @@ fn replay(connection: &Connection, first: u64) {
 /// Sends what the view shows of the stored rows; live begins right behind them.
 async fn rows(
     connection: &Connection,
-    storage: &SqliteReader,
+    storage: &Reader,
     table: &Table,
     view: &View,
 ) -> sqlx::Result<()> {

@@ -12,7 +12,7 @@ use crate::kv::{Key, Stored};
 use crate::plugin::{HostError, KeyPage, Surroundings};
 use crate::rejection::Rejection;
 use crate::row::{Row, RowWrite, Table};
-use crate::storage::sqlite::read::SqliteReader;
+use crate::storage::Reader;
 
 use super::Client;
 
@@ -78,9 +78,11 @@ impl Surroundings for Client {
     ) -> BoxFuture<'_, Result<(String, RowWrite), HostError>> {
         async move {
             let (table, _) = self.table()?;
-            defaults::complete(&mut row, self.user.as_ref().map(|user| &*user.id));
+            let user = self.user.as_ref().map(|user| &*user.id);
+            let completed = defaults::complete(&self.endpoint, &mut row, user).await;
+            completed.map_err(invalid)?;
             let row = table.new_row(&row).map_err(invalid)?;
-            Ok((row.id(table).to_owned(), RowWrite::Insert { row }))
+            Ok((row.id(table).into_owned(), RowWrite::Insert { row }))
         }
         .boxed()
     }
@@ -88,11 +90,11 @@ impl Surroundings for Client {
     fn update(&self, row: Map<String, Value>) -> BoxFuture<'_, Result<RowWrite, HostError>> {
         async move {
             let (table, _) = self.table()?;
-            let id = row
-                .get("id")
-                .and_then(Value::as_str)
-                .unwrap_or("")
-                .to_owned();
+            let id = match row.get(&table.key().name) {
+                Some(Value::String(id)) => id.clone(),
+                Some(Value::Number(id)) => id.to_string(),
+                _ => String::new(),
+            };
             let old = self.stored(&id).await?;
             let row = table.changed_row(&old, &row).map_err(invalid)?;
             Ok(RowWrite::Update { old, row })
@@ -174,7 +176,7 @@ impl Surroundings for Client {
 }
 
 impl Client {
-    fn keys(&self) -> Result<&SqliteReader, HostError> {
+    fn keys(&self) -> Result<&Reader, HostError> {
         self.endpoint.reader.storage.as_ref().ok_or_else(|| {
             let text = "this endpoint is ephemeral and has no key-value storage; set its \
                         `durability`";
@@ -182,7 +184,7 @@ impl Client {
         })
     }
 
-    fn table(&self) -> Result<(&Table, &SqliteReader), HostError> {
+    fn table(&self) -> Result<(&Table, &Reader), HostError> {
         match (&self.endpoint.table, &self.endpoint.reader.storage) {
             (Some(table), Some(storage)) => Ok((table, storage)),
             _ => {

@@ -69,7 +69,8 @@ impl Encoder {
         let position = position.as_deref();
         frame::text_with(out, |out| match (shape, &self.table, event.old()) {
             (Shape::Removal, Some(table), Some(old)) => {
-                self.dialect.removal(old.id(table), position, out);
+                let key = (&*table.key().name, old.key(table));
+                self.dialect.removal(key, position, out);
             }
             _ => {
                 let sent = shown(&key.projection, event);

@@ -79,8 +79,8 @@ impl Dialect for Gramex {
         with_position(sent, position, out);
     }
 
-    fn removal(&self, id: &str, position: Option<&str>, out: &mut Vec<u8>) {
-        let text = json!({"_method": "DELETE", "id": id}).to_string();
+    fn removal(&self, (key, value): (&str, Value), position: Option<&str>, out: &mut Vec<u8>) {
+        let text = json!({"_method": "DELETE", key: value}).to_string();
         with_position(text.as_bytes(), position, out);
     }
 

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use crate::row::{Cell, ColumnType};
 
-use super::date;
+use crate::date;
 
 /// A stored cell against another one or a filter's value, neither of them NULL. None if
 /// they can't be compared: other programs may have stored what is none of the column's

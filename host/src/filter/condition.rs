@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
+use crate::date;
 use crate::rejection::Rejection;
 use crate::row::{Cell, ColumnType};
 
 use super::compare::compare;
-use super::date;
 use super::key::CellKey;
 use super::operator::Operator;
 use super::problem::bad;

@@ -1,8 +1,7 @@
 //! Cells as keys of hash indexes.
 
+use crate::date;
 use crate::row::{Cell, ColumnType};
-
-use super::date;
 
 /// A cell that can be hashed. Cells are equal if their keys are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

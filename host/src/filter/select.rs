@@ -31,7 +31,7 @@ impl Select {
     /// All columns of the rows that pass.
     pub fn rows(database: Database, table: &Table, filter: &Filter) -> Self {
         let mut select = Self::from(database, table, filter);
-        (0..table.columns.len()).for_each(|at| select.column(table, at));
+        (0..table.columns.len()).for_each(|at| select.column(database, table, at));
         select
     }
 
@@ -42,14 +42,18 @@ impl Select {
             Some(grouping) => select.group(database, table, grouping),
             None => {
                 let columns = view.projection.columns(table);
-                columns.into_iter().for_each(|at| select.column(table, at));
+                columns
+                    .into_iter()
+                    .for_each(|at| select.column(database, table, at));
             }
         }
         for sort in &view.shaping.sort {
             let key = match sort.key {
-                SortKey::Column(at) => {
-                    sql::comparable(database, sql::column(table, at), table.columns[at].kind)
-                }
+                SortKey::Column(at) => sql::comparable(
+                    database,
+                    sql::column(database, table, at),
+                    table.columns[at].kind,
+                ),
                 SortKey::Aggregate(aggregate) => aggregated(database, table, aggregate),
             };
             select.order(key, sort.descending);
@@ -58,7 +62,7 @@ impl Select {
             // An order of their own, for those that are equal so far.
             for at in &grouping.columns {
                 let kind = table.columns[*at].kind;
-                let key = sql::comparable(database, sql::column(table, *at), kind);
+                let key = sql::comparable(database, sql::column(database, table, *at), kind);
                 select.order(key, false);
             }
         }
@@ -76,9 +80,9 @@ impl Select {
         }
     }
 
-    fn column(&mut self, table: &Table, at: usize) {
+    fn column(&mut self, database: Database, table: &Table, at: usize) {
         let column = &table.columns[at];
-        self.statement.column(column.name.clone());
+        self.statement.expr(sql::column(database, table, at));
         self.outputs.push(Output {
             name: column.name.clone(),
             kind: column.kind,
@@ -89,7 +93,7 @@ impl Select {
     fn group(&mut self, database: Database, table: &Table, grouping: &Grouping) {
         for at in &grouping.columns {
             let column = &table.columns[*at];
-            let value = sql::column(table, *at);
+            let value = sql::column(database, table, *at);
             // Databases may take texts for equal that are not; one of the group is shown.
             let key = sql::comparable(database, value.clone(), column.kind);
             let shown = match column.kind.is_text() {
@@ -151,13 +155,9 @@ impl Output {
 }
 
 fn aggregated(database: Database, table: &Table, aggregate: Aggregate) -> Expr {
-    let column = sql::column(table, aggregate.column);
+    let column = sql::column(database, table, aggregate.column);
     let kind = table.columns[aggregate.column].kind;
-    let float = || match database {
-        Database::Sqlite => Func::cast_as(column.clone(), "REAL"),
-        Database::Postgres => Func::cast_as(column.clone(), "float8"),
-        Database::MySql => Func::cast_as(column.clone(), "DOUBLE"),
-    };
+    let float = || sql::float(database, column.clone());
     match aggregate.function {
         Function::Count => Func::count(sql::not_empty(database, column, kind)).into(),
         Function::Sum => Func::sum(float()).into(),

@@ -3,14 +3,15 @@
 //! What a database does by itself depends on collations, and SQLite even on what is stored
 //! where. So nothing is left to it: text is compared byte by byte, only ASCII letters have
 //! a case that can be ignored, `%` and `_` are letters like all others, '' is NULL, and
-//! times are written out first as `super::date` does it. The same in Rust: `super::predicate`.
+//! times are written out first as `crate::date` does it. The same in Rust: `super::predicate`.
 
 use sea_query::{BinOper, Condition as All, Expr, ExprTrait as _, Func, Value};
 
-use crate::row::{Cell, ColumnType, Table};
+use crate::date;
+use crate::row::{Cell, Column, ColumnType, Form, Table};
 
+use super::Filter;
 use super::condition::{Test, Texts};
-use super::{Filter, date};
 
 /// Whose SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl Filter {
     pub fn to_sql(&self, database: Database, table: &Table) -> All {
         let mut all = All::all();
         for condition in &self.0 {
-            let column = column(table, condition.column);
+            let column = column(database, table, condition.column);
             all = all.add(condition.test.to_sql(database, column, condition.kind));
         }
         all
@@ -94,9 +95,47 @@ impl Texts {
     }
 }
 
-/// A column of the table.
-pub(super) fn column(table: &Table, at: usize) -> Expr {
-    Expr::col(table.columns[at].name.clone())
+/// A column of the table, as the server has its values.
+pub(super) fn column(database: Database, table: &Table, at: usize) -> Expr {
+    shown(database, &table.columns[at])
+}
+
+/// What a column holds, out of the form that its database has it in: numbers as floats,
+/// times and UUIDs as text.
+pub fn shown(database: Database, column: &Column) -> Expr {
+    let held = Expr::col(column.name.clone());
+    match (column.form, database) {
+        (Form::Plain, _) | (_, Database::Sqlite) => held,
+        (Form::Limited { padded, .. }, Database::Postgres) if padded => {
+            Func::cast_as(held, "text").into()
+        }
+        (Form::Limited { .. }, _) => held,
+        (Form::Uuid, Database::Postgres) => Func::cast_as(held, "text").into(),
+        (Form::Uuid, Database::MySql) => Func::cast_as(held, "CHAR(36)").into(),
+        (Form::Decimal(_), _) => float(database, held),
+        (Form::Date, Database::Postgres) => written(held, "to_char", "YYYY-MM-DD"),
+        (Form::Date, Database::MySql) => written(held, "DATE_FORMAT", "%Y-%m-%d"),
+        (Form::Timestamp { .. }, Database::Postgres) => {
+            written(held, "to_char", "YYYY-MM-DD\"T\"HH24:MI:SS.US")
+        }
+        (Form::Timestamp { .. }, Database::MySql) => {
+            written(held, "DATE_FORMAT", "%Y-%m-%dT%H:%i:%s.%f")
+        }
+    }
+}
+
+fn written(time: Expr, function: &'static str, format: &str) -> Expr {
+    Func::cust(function).args([time, constant(format)]).into()
+}
+
+/// A number as a float.
+pub(super) fn float(database: Database, number: Expr) -> Expr {
+    let float = match database {
+        Database::Sqlite => "REAL",
+        Database::Postgres => "float8",
+        Database::MySql => "DOUBLE",
+    };
+    Func::cast_as(number, float).into()
 }
 
 /// An expression as it compares, sorts and groups.

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::clock::{iso_text, now_micros};
-use crate::id::row_id;
+use crate::endpoint::Endpoint;
 use crate::log::Method;
 use crate::plugin::Hook;
 use crate::rejection::{Rejection, code};
@@ -18,13 +18,17 @@ use super::{Judging, Refused, scope};
 ///
 /// # Errors
 /// A default that has no value for this message.
-pub(super) fn own(
+pub(super) async fn own(
     judging: &Judging<'_>,
     method: Method,
     mut message: Map<String, Value>,
 ) -> Result<Map<String, Value>, Rejection> {
     if method == Method::Post {
-        message.insert("id".into(), row_id().into());
+        let key = judging.endpoint.key().to_owned();
+        let new = judging.endpoint.new_key(message.get(&key)).await?;
+        if let Some(new) = new {
+            message.insert(key, new);
+        }
         message.insert("user".into(), identity(judging));
         message.insert(
             "timestamp".into(),
@@ -102,17 +106,28 @@ pub(super) async fn hooks(
     Ok(message)
 }
 
-/// Gives a row that a plugin inserts what it lacks: `id`, and `user` and `timestamp` as
+/// Gives a row that a plugin inserts what it lacks: its key, and `user` and `timestamp` as
 /// those of a posted one.
-pub fn complete(row: &mut Map<String, Value>, user: Option<&str>) {
-    let id = row.get("id").and_then(Value::as_str).unwrap_or("");
-    if id.is_empty() {
-        row.insert("id".into(), row_id().into());
+///
+/// # Errors
+/// The next number can't be read.
+pub async fn complete(
+    endpoint: &Endpoint,
+    row: &mut Map<String, Value>,
+    user: Option<&str>,
+) -> Result<(), Rejection> {
+    let key = endpoint.key();
+    let given = row.get(key).cloned().unwrap_or_default();
+    if (given.is_null() || given.as_str() == Some(""))
+        && let Some(new) = endpoint.new_key(None).await?
+    {
+        row.insert(key.to_owned(), new);
     }
     row.entry("user")
         .or_insert_with(|| user.map_or(Value::Null, Value::from));
     row.entry("timestamp")
         .or_insert_with(|| iso_text(now_micros()).into());
+    Ok(())
 }
 
 fn identity(judging: &Judging<'_>) -> Value {

@@ -17,7 +17,8 @@ pub(super) async fn modify(
     if !judging.chain.has(Hook::Modify) {
         return Ok(message);
     }
-    let id = message.map.get("id").cloned();
+    let key = judging.endpoint.key().to_owned();
+    let id = message.map.get(&key).cloned();
     let (row, old) = match change {
         None => (None, None),
         Some(RowWrite::Insert { row }) => (Some(row), None),
@@ -38,11 +39,11 @@ pub(super) async fn modify(
             .await?;
         if let Some(text) = modified {
             message = Object::returned(text, Hook::Modify, generation, &judging.call)?;
-            if message.map.get("id") != id.as_ref() {
+            if message.map.get(&key) != id.as_ref() {
                 // Subscribers tell rows apart by it, and so does the removal of a row
                 // that has left a filter.
-                let problem = "changed the message's `id`";
-                let error = generation.bad_output(&judging.call, Hook::Modify, problem);
+                let problem = format!("changed the message's `{key}`");
+                let error = generation.bad_output(&judging.call, Hook::Modify, &problem);
                 return Err(error.into());
             }
         }

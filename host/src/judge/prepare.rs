@@ -1,5 +1,7 @@
 //! The `prepare` hooks: change a message or reject it.
 
+use serde_json::Value;
+
 use crate::log::Method;
 use crate::plugin::Hook;
 
@@ -16,13 +18,16 @@ pub(super) async fn prepare(
             .prepare(&judging.call, &message.text, &mut judging.effects)
             .await;
         if let Some(text) = prepared? {
-            let id = message.map.get("id").cloned();
+            let key = judging.endpoint.key();
+            let id = message.map.get(key).cloned();
             message = Object::returned(text, Hook::Prepare, generation, &judging.call)?;
             // What the message is about is not the plugin's to change.
             message.set("_method", method.as_str().into());
             match (method, id) {
-                (Method::Put | Method::Delete, Some(id)) => message.set("id", id),
-                (Method::Post, Some(id)) if !is_id(&message) => message.set("id", id),
+                (Method::Put | Method::Delete, Some(id)) => message.set(key, id),
+                (Method::Post, Some(id)) if !is_key(&id, message.map.get(key)) => {
+                    message.set(key, id);
+                }
                 _ => {}
             }
         }
@@ -30,11 +35,11 @@ pub(super) async fn prepare(
     Ok(message)
 }
 
-/// A plugin may give a new row an id of its own; text that is not empty.
-fn is_id(message: &Object) -> bool {
-    message
-        .map
-        .get("id")
-        .and_then(serde_json::Value::as_str)
-        .is_some_and(|id| !id.is_empty())
+/// A plugin may give a new row a key of its own; as text, if it is text, and then not empty.
+fn is_key(made: &Value, given: Option<&Value>) -> bool {
+    match given {
+        Some(Value::String(text)) => made.is_string() && !text.is_empty(),
+        Some(Value::Number(_)) => made.is_number(),
+        _ => false,
+    }
 }

@@ -145,13 +145,19 @@ pub fn check(connection: &crate::connection::Client, endpoint: &str) -> Result<(
         return Err(HostError::new("not_found", text));
     };
     // One transaction holds both, or neither needs one.
-    if target.table.is_some() == own.table.is_some() {
-        return Ok(());
-    }
-    let text = format!(
-        "one of `{}` and `{endpoint}` is ephemeral: they can't be written together; give both \
+    let text = match (&own.storage, &target.storage) {
+        (None, None) => return Ok(()),
+        (Some(own), Some(target)) if own.name == target.name => return Ok(()),
+        (Some(_), Some(_)) => format!(
+            "`{}` and `{endpoint}` are in different storages: they can't be written together; \
+             give both the same `storage`",
+            own.name
+        ),
+        _ => format!(
+            "one of `{}` and `{endpoint}` is ephemeral: they can't be written together; give both \
          the same kind of `durability`",
-        own.name
-    );
+            own.name
+        ),
+    };
     Err(HostError::new("unavailable", text))
 }

@@ -9,8 +9,8 @@ use crate::filter::{Args, Filter};
 use crate::log::Method;
 use crate::log::submission::Command;
 use crate::rejection::{Rejection, code};
-use crate::row::{Row, Table};
-use crate::storage::sqlite::read::SqliteReader;
+use crate::row::{ColumnType, Row, Table};
+use crate::storage::Reader;
 
 /// Most rows that one DELETE takes with it: all of it is read, written and told in one
 /// piece.
@@ -29,16 +29,16 @@ pub(super) enum Target {
 
 /// Whether a message selects rows by conditions: it must see what was sent before it on
 /// the same connection.
-pub fn is_selection(command: &Command) -> bool {
+pub fn is_selection(endpoint: &Endpoint, command: &Command) -> bool {
     matches!(
         command,
-        Command::Change { method: Method::Delete, message } if selects(message)
+        Command::Change { method: Method::Delete, message } if selects(endpoint.key(), message)
     )
 }
 
-/// A list of ids is a condition as on any other column.
-fn selects(message: &Map<String, Value>) -> bool {
-    matches!(message.get("id"), None | Some(Value::Array(_)))
+/// A list of keys is a condition as on any other column.
+fn selects(key: &str, message: &Map<String, Value>) -> bool {
+    matches!(message.get(key), None | Some(Value::Array(_)))
 }
 
 impl Target {
@@ -53,14 +53,18 @@ impl Target {
             return Ok(Self::New);
         }
         let (table, _) = kept(endpoint)?;
-        if method == Method::Delete && selects(message) {
+        let key = endpoint.key();
+        if method == Method::Delete && selects(key, message) {
             let args = conditions(message, table)?;
             return Filter::parse(&args, Some(table)).map(Self::Selected);
         }
-        match message.get("id").and_then(Value::as_str) {
-            Some(id) if !id.is_empty() => Ok(Self::Id(id.to_owned())),
+        let number = table.key().kind == ColumnType::Integer;
+        match message.get(key) {
+            Some(Value::String(id)) if !id.is_empty() => Ok(Self::Id(id.clone())),
+            Some(Value::Number(id)) if number => Ok(Self::Id(id.to_string())),
             _ => {
-                let text = format!("{} needs the row's `id`, as text", method.as_str());
+                let what = if number { "a number" } else { "text" };
+                let text = format!("{} needs the row's `{key}`, as {what}", method.as_str());
                 Err(Rejection::new(code::MISSING_ID, text))
             }
         }
@@ -92,7 +96,7 @@ impl Target {
             Rejection::new(code::UNAVAILABLE, text)
         })?;
         match found {
-            Some(rows) if rows.is_empty() => Err(self.not_found()),
+            Some(rows) if rows.is_empty() => Err(self.not_found(endpoint)),
             Some(rows) => Ok(rows),
             None => Err(Rejection::new(
                 code::TOO_MANY_ROWS,
@@ -105,16 +109,16 @@ impl Target {
         }
     }
 
-    fn not_found(&self) -> Rejection {
+    fn not_found(&self, endpoint: &Endpoint) -> Rejection {
         let text = match self {
-            Self::Id(id) => format!("there is no row with id `{id}`"),
+            Self::Id(id) => format!("there is no row with {} `{id}`", endpoint.key()),
             Self::New | Self::Selected(_) => "no row fits; nothing was deleted".to_owned(),
         };
         Rejection::new(code::NOT_FOUND, text)
     }
 }
 
-fn kept(endpoint: &Endpoint) -> Result<(&Table, &SqliteReader), Rejection> {
+fn kept(endpoint: &Endpoint) -> Result<(&Table, &Reader), Rejection> {
     match (&endpoint.table, &endpoint.reader.storage) {
         (Some(table), Some(storage)) => Ok((table, storage)),
         _ => {
@@ -150,7 +154,8 @@ fn conditions(message: &Map<String, Value>, table: &Table) -> Result<Args, Rejec
     if conditions.is_empty() {
         let columns: Vec<_> = table.columns.iter().map(|column| &*column.name).collect();
         let text = format!(
-            "DELETE needs the row's `id`, or conditions on columns ({})",
+            "DELETE needs the row's `{}`, or conditions on columns ({})",
+            table.key().name,
             columns.join(", ")
         );
         return Err(Rejection::new(code::MISSING_ID, text));
@@ -163,15 +168,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::row::{Cell, Column, ColumnType};
+    use crate::row::Column;
 
     fn table() -> Table {
-        let column = Column {
-            name: "n".into(),
-            kind: ColumnType::Integer,
-            nullable: true,
-            default: Cell::Null,
-        };
+        let column = Column::new("n", ColumnType::Integer);
         Table::new("chat".into(), vec![column])
     }
 
@@ -213,17 +213,13 @@ mod tests {
 
     #[test]
     fn only_a_delete_without_one_id_selects() {
-        let command = |method, message: Value| Command::Change {
-            method,
-            message: message.as_object().cloned().unwrap_or_default(),
+        let selects = |message: Value| {
+            let message = message.as_object().cloned().unwrap_or_default();
+            super::selects("id", &message)
         };
-        assert!(is_selection(&command(Method::Delete, json!({"n>": "5"}))));
-        assert!(is_selection(&command(Method::Delete, json!({"id": ["a"]}))));
-        assert!(!is_selection(&command(
-            Method::Delete,
-            json!({"id": "a", "n>": "5"})
-        )));
-        assert!(!is_selection(&command(Method::Delete, json!({"id": ""}))));
-        assert!(!is_selection(&command(Method::Put, json!({"n>": "5"}))));
+        assert!(selects(json!({"n>": "5"})));
+        assert!(selects(json!({"id": ["a"]})));
+        assert!(!selects(json!({"id": "a", "n>": "5"})));
+        assert!(!selects(json!({"id": ""})));
     }
 }

@@ -14,6 +14,9 @@ pub enum Durability {
     Full,
 }
 
+/// How long a repeated `_msg_id` is recognised: 24 hours, in microseconds.
+pub const MESSAGE_ID_WINDOW: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// What became of one submission of a group.
 pub enum Verdict {
     /// Committed; its events have this offset and the following ones.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::row::Table;
-use crate::storage::sqlite::read::SqliteReader;
+use crate::storage::Reader;
 
 use super::endpoint_log::EndpointLog;
 use super::event::Event;
@@ -15,7 +15,7 @@ pub struct LogReader {
     pub log: Arc<EndpointLog>,
     pub incarnations: Incarnations,
     /// None for ephemeral logs: what the ring has lost is gone.
-    pub storage: Option<SqliteReader>,
+    pub storage: Option<Reader>,
 }
 
 /// Why a subscriber can't continue where it was.

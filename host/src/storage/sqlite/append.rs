@@ -15,9 +15,6 @@ use super::statements::Statements;
 use crate::log::Submission;
 use crate::log::appender::{Appender, Durability, Unavailable, Verdict};
 
-/// How long a repeated `_msg_id` is recognised: 24 hours, in microseconds.
-pub const MESSAGE_ID_WINDOW: i64 = 24 * 60 * 60 * 1_000_000;
-
 /// Another process may lock the database for a moment (a backup, a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 

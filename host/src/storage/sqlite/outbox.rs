@@ -18,8 +18,6 @@ use tokio::sync::Mutex;
 
 use crate::alert::{Channel, Leased, Posted, Settled};
 
-pub use entries::Entry;
-
 /// The outbox of one database.
 pub struct SqliteOutbox {
     connection: Mutex<SqliteConnection>,

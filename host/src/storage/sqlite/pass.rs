@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Statement, params};
 
-use super::append::MESSAGE_ID_WINDOW;
 use super::keyvalue::{Keyspace, Refusal};
 use super::outbox;
 use super::statements::{Statements, TableSql};
-use crate::log::appender::Verdict;
+use crate::log::appender::{MESSAGE_ID_WINDOW, Verdict};
 use crate::log::submission::{ATTEMPTS, Draft, MessageId, Receipt};
 use crate::log::{EndpointLog, Lane, Part, Source, Submission};
 use crate::rejection::{Rejection, code};

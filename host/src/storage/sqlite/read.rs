@@ -9,32 +9,15 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::clock::now_micros;
 use crate::filter::{Filter, View};
-use crate::id::ConnectionId;
+use crate::log::Event;
+use crate::log::appender::MESSAGE_ID_WINDOW;
 use crate::log::submission::{MessageId, Receipt};
-use crate::log::{Audience, Event, Method};
-use crate::row::{Cell, Row, RowWrite, Table};
+use crate::row::{ColumnType, Row, Table};
+use crate::storage::stored::{StoredEvent, weight};
+use crate::storage::{History, HistoryLimits, Next};
 
-use super::append::MESSAGE_ID_WINDOW;
 use super::select;
 use super::sql::{column_list, quoted, row_from};
-
-/// Rows for one subscriber, as of one offset.
-pub struct History {
-    /// The log's newest offset at the moment the rows were read.
-    pub head: u64,
-    /// As they are shown.
-    pub rows: Vec<Map<String, Value>>,
-    /// There were more rows than the limits allow. The newest are the ones kept, or the
-    /// first ones where the subscriber wants an order or a part of its own.
-    pub truncated: bool,
-}
-
-/// How much history one subscriber gets.
-#[derive(Debug, Clone, Copy)]
-pub struct HistoryLimits {
-    pub rows: usize,
-    pub bytes: usize,
-}
 
 /// The read side of a SQLite database.
 #[derive(Clone)]
@@ -85,18 +68,32 @@ impl SqliteReader {
         })
     }
 
-    /// The row with this id, as committed.
+    /// The row with this key, as committed.
     pub async fn row(&self, table: &Table, id: &str) -> sqlx::Result<Option<Row>> {
+        let key = table.key();
         let sql = format!(
-            "SELECT {} FROM {} WHERE id = ?",
+            "SELECT {} FROM {} WHERE {} = ?",
             column_list(table),
-            quoted(&table.name)
+            quoted(&table.name),
+            quoted(&key.name)
         );
-        let found = sqlx::query(AssertSqlSafe(sql))
-            .bind(id)
-            .fetch_optional(&self.pool)
-            .await?;
+        let query = sqlx::query(AssertSqlSafe(sql));
+        let query = match key.kind {
+            ColumnType::Integer => query.bind(id.parse::<i64>().ok()),
+            _ => query.bind(id),
+        };
+        let found = query.fetch_optional(&self.pool).await?;
         found.map(|result| row_from(&result, table)).transpose()
+    }
+
+    /// The next number for the table's key.
+    pub async fn next_number(&self, table: &Table) -> sqlx::Result<Next> {
+        let (key, table) = (quoted(&table.key().name), quoted(&table.name));
+        let sql = format!("SELECT coalesce(max({key}), 0) + 1 FROM {table}");
+        let next = sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Next::From(next))
     }
 
     /// Committed rows that pass the filter, oldest first.
@@ -202,51 +199,19 @@ impl SqliteReader {
     }
 }
 
-pub(super) fn weight(row: &Row) -> usize {
-    let cells = row.0.iter().map(|cell| match cell {
-        Cell::Text(text) => text.len() + size_of::<Cell>(),
-        _ => size_of::<Cell>(),
-    });
-    cells.sum()
-}
-
 fn event_from(result: &SqliteRow, table: Option<&Table>) -> sqlx::Result<Event> {
-    let offset: i64 = result.try_get(0)?;
-    let method: Option<String> = result.try_get(2)?;
-    let audience: String = result.try_get(3)?;
-    let origin: Option<String> = result.try_get(4)?;
-    let origin_user: Option<String> = result.try_get(5)?;
-    let row: Option<String> = result.try_get(7)?;
-    let old: Option<String> = result.try_get(8)?;
-    let sent: String = result.try_get(9)?;
-    let judged_by: String = result.try_get(10)?;
-    let parsed = |text: Option<String>| Some(row_from_json(&text?, table?));
-    let change = match (parsed(row), parsed(old)) {
-        (None, None) => None,
-        (Some(row), None) => Some(RowWrite::Insert { row }),
-        (Some(row), Some(old)) => Some(RowWrite::Update { old, row }),
-        (None, Some(old)) => Some(RowWrite::Delete { old }),
-    };
-    Ok(Event {
-        offset: offset as u64,
+    let stored = StoredEvent {
+        offset: result.try_get(0)?,
         time: result.try_get(1)?,
-        method: method.as_deref().and_then(Method::parse),
-        audience: Audience::parse(&audience).unwrap_or(Audience::All),
-        origin: origin.as_deref().and_then(ConnectionId::parse),
-        origin_user: origin_user.map(Into::into),
+        method: result.try_get(2)?,
+        audience: result.try_get(3)?,
+        origin: result.try_get(4)?,
+        origin_user: result.try_get(5)?,
         exclude_origin: result.try_get(6)?,
-        change,
-        sent: sent.into(),
-        judged_by: judged_by.into(),
-    })
-}
-
-/// A logged row in the table's present columns: one added since is NULL.
-fn row_from_json(text: &str, table: &Table) -> Row {
-    let object: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-    let cells = table.columns.iter().map(|column| {
-        let value = object.get(&column.name).unwrap_or(&Value::Null);
-        Cell::from_json(value, column.kind).unwrap_or(Cell::Null)
-    });
-    Row(cells.collect())
+        row: result.try_get(7)?,
+        old: result.try_get(8)?,
+        sent: result.try_get(9)?,
+        judged_by: result.try_get(10)?,
+    };
+    Ok(stored.event(table))
 }

@@ -1,21 +1,11 @@
 //! Cutting the log: by age, count and size. The users' tables are never touched, and
 //! the newest event always stays, because it carries the head.
 
-use std::time::Duration;
-
 use sqlx::Row as _;
 use sqlx::sqlite::SqlitePool;
 
-use super::append::MESSAGE_ID_WINDOW;
-
-/// What an endpoint's log keeps at most.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Retention {
-    pub age: Duration,
-    pub count: u64,
-    /// Bytes of what was sent.
-    pub size: u64,
-}
+use crate::log::appender::MESSAGE_ID_WINDOW;
+use crate::storage::Retention;
 
 /// Entries deleted in one transaction, so that writing waits little.
 const BATCH: i64 = 5_000;

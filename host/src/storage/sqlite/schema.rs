@@ -1,13 +1,11 @@
-//! The tables Hookcast keeps for itself, with their migrations, and the users' tables.
+//! The tables Hookcast keeps for itself, with their migrations.
 
 use anyhow::{Context as _, Result, bail};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use crate::log::Incarnation;
 use crate::log::position::Incarnations;
-use crate::row::{Cell, Table};
-
-use super::sql::{declared_type, quoted};
+use crate::storage::OpenedLog;
 
 /// Forward migrations; entry N brings a database from version N to N + 1.
 const MIGRATIONS: &[&str] = &[
@@ -144,96 +142,6 @@ pub async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
             .with_context(|| format!("schema migration to version {next} failed"))?;
     }
     Ok(())
-}
-
-/// Creates an endpoint's table, or adds the columns it lacks. Nothing is ever changed or
-/// removed.
-///
-/// # Errors
-/// A column that can't be added (NOT NULL without a default), and a table with triggers,
-/// which could store something else than what was judged.
-pub async fn prepare_table(connection: &mut SqliteConnection, table: &Table) -> Result<()> {
-    let existing = sqlx::query("SELECT name FROM pragma_table_info(?)")
-        .bind(&table.name)
-        .fetch_all(&mut *connection)
-        .await?;
-    let existing: Vec<String> = existing
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<_, _>>()?;
-    if existing.is_empty() {
-        let columns: Vec<_> = table.columns.iter().map(definition).collect();
-        let create = format!(
-            "CREATE TABLE {} ({})",
-            quoted(&table.name),
-            columns.join(", ")
-        );
-        sqlx::query(AssertSqlSafe(create))
-            .execute(&mut *connection)
-            .await?;
-        return Ok(());
-    }
-    for column in &table.columns {
-        if existing
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(&column.name))
-        {
-            continue;
-        }
-        if !column.nullable && column.default == Cell::Null {
-            bail!(
-                "column `{}` can't be added to the existing table `{}`: it is NOT NULL and has \
-                 no default; give it one, or allow NULL",
-                column.name,
-                table.name
-            );
-        }
-        let table = quoted(&table.name);
-        let alter = format!("ALTER TABLE {table} ADD COLUMN {}", definition(column));
-        sqlx::query(AssertSqlSafe(alter))
-            .execute(&mut *connection)
-            .await?;
-    }
-    let triggers: i64 =
-        sqlx::query("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?")
-            .bind(&table.name)
-            .fetch_one(&mut *connection)
-            .await?
-            .try_get(0)?;
-    if triggers > 0 {
-        bail!(
-            "table `{}` has triggers: what they store would differ from what plugins and \
-             subscribers were shown; drop them, or use another table",
-            table.name
-        );
-    }
-    Ok(())
-}
-
-fn definition(column: &crate::row::Column) -> String {
-    let mut text = format!("{} {}", quoted(&column.name), declared_type(column.kind));
-    if column.name == "id" {
-        text.push_str(" PRIMARY KEY");
-    }
-    if !column.nullable {
-        text.push_str(" NOT NULL");
-    }
-    match &column.default {
-        Cell::Null => {}
-        Cell::Integer(n) => text.push_str(&format!(" DEFAULT {n}")),
-        Cell::Real(n) => text.push_str(&format!(" DEFAULT {n:?}")),
-        Cell::Text(value) => text.push_str(&format!(" DEFAULT '{}'", value.replace('\'', "''"))),
-        Cell::Boolean(b) => text.push_str(&format!(" DEFAULT {}", i64::from(*b))),
-    }
-    text
-}
-
-/// An endpoint's log as found at start.
-pub struct OpenedLog {
-    pub id: i64,
-    pub head: u64,
-    pub incarnation: Incarnation,
-    pub incarnations: Incarnations,
 }
 
 /// Finds or makes the log of an endpoint and opens a new incarnation in it.

@@ -2,10 +2,11 @@
 
 use futures_util::TryStreamExt as _;
 
-use super::read::{SqliteReader, weight};
+use super::read::SqliteReader;
 use super::select;
 use crate::filter::Filter;
 use crate::row::{Row, Table};
+use crate::storage::stored::weight;
 
 impl SqliteReader {
     /// Committed rows that pass the filter, oldest first. None if there are more of them,

@@ -4,23 +4,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteOutbox;
-
-/// What an operator sees of an alert.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    pub id: String,
-    pub endpoint: String,
-    pub alert: String,
-    pub channel: String,
-    pub service: String,
-    pub recipient: Option<String>,
-    pub dead: bool,
-    pub attempts: i64,
-    pub error: Option<String>,
-    /// Microseconds since 1970-01-01 UTC.
-    pub created: i64,
-    pub due: i64,
-}
+use crate::storage::Entry;
 
 impl SqliteOutbox {
     /// The oldest alerts; with `dead` those that are dead letters, or are not.
