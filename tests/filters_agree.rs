@@ -128,7 +128,7 @@ async fn compare<S: Stored>(stored: &S, case: &Case) -> Result<Vec<(usize, usize
         let live = view.arrange(case.rows.iter().collect(), |row| *row, &kinds);
         let live: Vec<_> = live
             .iter()
-            .map(|row| Some(row.id(&table).to_owned()))
+            .map(|row| Some(row.id(&table).into_owned()))
             .collect();
         let select = Select::view(S::DATABASE, &table, &view);
         let history = stored.texts(select.statement).await;

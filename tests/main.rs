@@ -71,6 +71,7 @@ mod scripts_without_runtime;
 mod shutdown;
 mod slow_consumer;
 mod storage_trouble;
+mod storages;
 mod sync_before_ack;
 mod versions;
 mod waiting;

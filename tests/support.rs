@@ -8,6 +8,7 @@ pub mod database;
 pub mod databases;
 pub mod guests;
 pub mod http;
+pub mod kept;
 pub mod load;
 pub mod log;
 pub mod patience;

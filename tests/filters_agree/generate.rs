@@ -84,12 +84,7 @@ pub fn table() -> Table {
         ("done", ColumnType::Boolean),
         ("day", ColumnType::Date),
     ];
-    let columns = columns.map(|(name, kind)| Column {
-        name: name.to_owned(),
-        kind,
-        nullable: true,
-        default: Cell::Null,
-    });
+    let columns = columns.map(|(name, kind)| Column::new(name, kind));
     Table::new("rows_of_test".into(), columns.to_vec())
 }
 

@@ -19,10 +19,15 @@ const ELSEWHERE: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec"];
 
 /// A server, as long as it is held.
 pub struct Running {
+    command: Command,
     child: Child,
     folder: TempDir,
     /// Asks for a fast end, without waiting for clients.
     stop: Signal,
+    /// Ends it as a crash does.
+    crash: Signal,
+    /// What a client connects with.
+    pub url: String,
 }
 
 /// PostgreSQL, and a pool of connections to it; none, and said so, if it is not installed.
@@ -45,7 +50,11 @@ pub async fn postgres(test: &str) -> Option<(Running, PgPool)> {
     let mut serve = owner.command(&postgres);
     serve.args(["-c", "listen_addresses=", "-c", "fsync=off", "-k"]);
     serve.arg(folder.path()).arg("-D").arg(&data);
-    let mut running = Running::start(serve, folder, Signal::INT);
+    let url = format!(
+        "postgres://test@localhost/postgres?host={}",
+        folder.path().display()
+    );
+    let mut running = Running::start(serve, folder, Signal::INT, Signal::QUIT, url);
     let options = PgConnectOptions::new_without_pgpass()
         .socket(running.folder.path())
         .username("test")
@@ -86,13 +95,19 @@ pub async fn mariadb(test: &str) -> Option<(Running, MySqlPool)> {
     run(create, folder.path());
     let socket = folder.path().join("socket");
     let mut serve = owner.command(&server);
-    serve.args(["--no-defaults", "--skip-networking", "--character-set-server=utf8mb4"]);
-    serve.arg("--innodb-flush-log-at-trx-commit=0");
+    serve.args([
+        "--no-defaults",
+        "--skip-networking",
+        "--character-set-server=utf8mb4",
+    ]);
+    // A crash of the server loses nothing, only one of the machine.
+    serve.arg("--innodb-flush-log-at-trx-commit=2");
     serve
         .arg(option("datadir", &data))
         .arg(option("socket", &socket));
     serve.arg(option("pid-file", &folder.path().join("pid")));
-    let mut running = Running::start(serve, folder, Signal::TERM);
+    let url = format!("mysql://root@localhost/test?socket={}", socket.display());
+    let mut running = Running::start(serve, folder, Signal::TERM, Signal::KILL, url);
     let root = MySqlConnectOptions::new().socket(&socket).username("root");
     let connect = async || {
         running.assert_alive();
@@ -106,15 +121,41 @@ pub async fn mariadb(test: &str) -> Option<(Running, MySqlPool)> {
 }
 
 impl Running {
-    fn start(mut command: Command, folder: TempDir, stop: Signal) -> Self {
+    fn start(
+        mut command: Command,
+        folder: TempDir,
+        stop: Signal,
+        crash: Signal,
+        url: String,
+    ) -> Self {
         let log = File::create(folder.path().join("log")).expect("a log");
         command.stderr(log.try_clone().expect("a log")).stdout(log);
         let child = command.current_dir(folder.path()).spawn();
         let child = child.expect("the server starts");
         Self {
+            command,
             child,
             folder,
             stop,
+            crash,
+            url,
+        }
+    }
+
+    /// Ends it as a crash does; [`Self::start_again`] comes next.
+    pub fn crash(&mut self) {
+        self.signal(self.crash);
+        let _ = self.child.wait();
+    }
+
+    pub fn start_again(&mut self) {
+        let child = self.command.spawn();
+        self.child = child.expect("the server starts again");
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, signal);
         }
     }
 
@@ -130,9 +171,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process(pid, self.stop);
-        }
+        self.signal(self.stop);
         let _ = self.child.wait();
     }
 }

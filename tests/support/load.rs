@@ -236,7 +236,8 @@ impl Publisher {
             // Killed or stopping servers may still say so.
             let refused = frame["_error"]["code"] == "unavailable" && self.loss == Loss::Reconnects;
             assert!(refused, "{}: {text}", self.name);
-            return true;
+            // What came behind it may have been written: all of it is sent again.
+            return false;
         };
         let at = self.pending.iter().position(|body| body == id);
         assert_eq!(

@@ -24,6 +24,8 @@ pub struct Setup {
     endpoints: String,
     server_keys: String,
     engine_keys: String,
+    /// `storage.url`; SQLite in the server's folder unless it is said.
+    storage: Option<String>,
     /// Names in the plugins folder, and what is copied there.
     plugins: Vec<(String, PathBuf)>,
     /// Names in the plugins folder, and what is written there.
@@ -91,6 +93,12 @@ impl Setup {
     /// Lines for `[engine]`.
     pub fn engine_keys(mut self, lines: &str) -> Self {
         self.engine_keys = lines.to_owned();
+        self
+    }
+
+    /// Where everything is kept.
+    pub fn storage(mut self, url: &str) -> Self {
+        self.storage = Some(url.to_owned());
         self
     }
 
@@ -172,10 +180,12 @@ impl TestServer {
     pub fn write_config(&self, endpoints: &str) {
         // One cache for all tests: each guest is compiled once.
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled-plugins");
+        let storage = self.setup.storage.as_deref();
+        let storage = storage.unwrap_or("sqlite://data/hookcast.db");
         let config = format!(
             "[server]\nlisten = {:?}\nshutdown_grace = \"2s\"\n{}\n\
              [admin]\nlisten = {:?}\ntoken = {TOKEN:?}\n\
-             [storage]\nurl = \"sqlite://data/hookcast.db\"\n\
+             [storage]\nurl = {storage:?}\n\
              [engine]\ninstances = 64\ncache = {cache:?}\n{}\n{endpoints}\n",
             self.address, self.setup.server_keys, self.admin, self.setup.engine_keys,
         );
