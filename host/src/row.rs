@@ -124,7 +124,7 @@ impl Table {
         let keyed = columns.iter().any(|column| column.primary_key);
         for forced in [ID, "user", "timestamp"] {
             let there = columns.iter().any(|column| column.name == forced);
-            if !there && !(keyed && forced == ID) {
+            if !(there || keyed && forced == ID) {
                 columns.push(Column::new(forced, ColumnType::Text));
             }
         }

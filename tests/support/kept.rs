@@ -105,17 +105,6 @@ impl Kept {
         found.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// One text.
-    pub async fn text(&self, server: &TestServer, sql: &str) -> String {
-        let text = AssertSqlSafe(sql.to_owned());
-        let found = match self {
-            Self::Sqlite => return database::value(&server.database(), sql),
-            Self::Postgres(_, pool) => sqlx::query_scalar(text).fetch_one(pool).await,
-            Self::MariaDb(_, pool) => sqlx::query_scalar(text).fetch_one(pool).await,
-        };
-        found.unwrap_or_else(|error| panic!("{sql}: {error}"))
-    }
-
     /// An endpoint's log, oldest first.
     pub async fn log(&self, server: &TestServer, endpoint: &str) -> Vec<Entry> {
         let sql = |quote: char| {
