@@ -1,6 +1,8 @@
 //! Everything that is kept, on each kind of database: the same messages have the same
 //! answers, history, log and table on SQLite, PostgreSQL and MariaDB.
 
+mod alerts;
+mod commit;
 mod crash;
 mod named;
 mod start;

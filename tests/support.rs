@@ -11,6 +11,7 @@ pub mod http;
 pub mod kept;
 pub mod load;
 pub mod log;
+pub mod meddler;
 pub mod patience;
 pub mod processes;
 pub mod raw;

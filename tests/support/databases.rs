@@ -91,7 +91,10 @@ pub async fn mariadb(test: &str) -> Option<(Running, MySqlPool)> {
             create
         }
     };
-    create.arg(option("datadir", &data));
+    // Several at a time would meet in /tmp.
+    create
+        .arg(option("datadir", &data))
+        .arg(option("tmpdir", folder.path()));
     run(create, folder.path());
     let socket = folder.path().join("socket");
     let mut serve = owner.command(&server);
@@ -104,6 +107,7 @@ pub async fn mariadb(test: &str) -> Option<(Running, MySqlPool)> {
     serve.arg("--innodb-flush-log-at-trx-commit=2");
     serve
         .arg(option("datadir", &data))
+        .arg(option("tmpdir", folder.path()))
         .arg(option("socket", &socket));
     serve.arg(option("pid-file", &folder.path().join("pid")));
     let url = format!("mysql://root@localhost/test?socket={}", socket.display());
@@ -139,6 +143,25 @@ impl Running {
             stop,
             crash,
             url,
+        }
+    }
+
+    /// Its URL by way of somebody who listens in `folder`, and where they listen.
+    pub fn by_way_of(&self, folder: &Path) -> (String, PathBuf) {
+        let own = self.folder.path().display().to_string();
+        let url = self.url.replace(&own, &folder.display().to_string());
+        (url, folder.join(self.socket_name()))
+    }
+
+    /// The socket that it listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join(self.socket_name())
+    }
+
+    fn socket_name(&self) -> &'static str {
+        match self.url.starts_with("postgres:") {
+            true => ".s.PGSQL.5432",
+            false => "socket",
         }
     }
 
