@@ -2,6 +2,7 @@
 //! predicate lets through, in the order that was asked for. On SQLite, PostgreSQL and
 //! MariaDB, whose columns have collations that would compare otherwise.
 
+mod forms;
 mod generate;
 
 use std::cell::Cell;
@@ -32,6 +33,9 @@ trait Stored {
     /// Makes these rows the table's.
     async fn store(&self, table: &Table, rows: &[Row]);
 
+    /// Runs a statement.
+    async fn run(&self, sql: &str);
+
     /// The first column of what a statement selects.
     async fn texts(&self, statement: SelectStatement) -> Vec<Option<String>>;
 }
@@ -50,6 +54,13 @@ macro_rules! stored {
                     let inserted = query.persistent(false).execute(self);
                     inserted.await.expect("the rows");
                 }
+            }
+
+            async fn run(&self, sql: &str) {
+                let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+                    .execute(self)
+                    .await;
+                done.unwrap_or_else(|error| panic!("{error}: {sql}"));
             }
 
             async fn texts(&self, statement: SelectStatement) -> Vec<Option<String>> {
@@ -225,6 +236,7 @@ async fn on_postgres() {
     created.expect("a table");
     agree(&pool, false).await;
     groups(&pool).await;
+    forms::agree(&pool, ["UUID", "NUMERIC(8, 2)", "DATE", "TIMESTAMPTZ"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,4 +251,5 @@ async fn on_mariadb() {
     created.expect("a table");
     agree(&pool, false).await;
     groups(&pool).await;
+    forms::agree(&pool, ["CHAR(36)", "DECIMAL(8, 2)", "DATE", "DATETIME(6)"]).await;
 }
