@@ -35,6 +35,7 @@ mod hooks_door;
 mod hooks_effects;
 mod hostile;
 mod http_out;
+mod identity;
 mod keyvalue;
 mod keyvalue_bounds;
 mod limits;

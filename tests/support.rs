@@ -14,6 +14,7 @@ pub mod processes;
 pub mod raw;
 pub mod require;
 pub mod server;
+pub mod tokens;
 
 pub use client::TestClient;
 pub use patience::{eventually, within};

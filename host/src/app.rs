@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::auth::{Auth, Sources};
 use crate::bearer::Bearer;
 use crate::clock::now_micros;
 use crate::config::{Config, Durability, EndpointConfig, StorageUrl};
@@ -38,6 +39,7 @@ pub struct App {
     config: ArcSwap<Config>,
     routes: ArcSwap<Routes>,
     directory: Arc<Directory>,
+    pub auth: Arc<Auth>,
     pub plugins: Arc<Plugins>,
     pub database: Database,
     writers: Writers,
@@ -70,6 +72,7 @@ impl App {
         metrics: PrometheusHandle,
         bearer: Bearer,
     ) -> Result<Self> {
+        let auth = Arc::new(Auth::open(&config)?);
         let StorageUrl::Sqlite(path) = &config.storage.url;
         let database = open::open(path).await?;
         let writers = Writers::start(path, config.storage.group_limit)?;
@@ -77,6 +80,7 @@ impl App {
             slots: Arc::new(Semaphore::new(config.server.max_connections)),
             routes: ArcSwap::from_pointee(Routes::default()),
             directory: Arc::default(),
+            auth,
             config: ArcSwap::from_pointee(config.clone()),
             plugins,
             database,
@@ -109,8 +113,9 @@ impl App {
         self.routes.load_full()
     }
 
-    /// Exchanges config and routes; for `reload`.
-    pub fn replace(&self, config: Config, routes: Routes) {
+    /// Exchanges config, routes and what says who clients are; for `reload`.
+    pub fn replace(&self, config: Config, routes: Routes, auth: Sources) {
+        self.auth.replace(auth);
         self.bearer.follow(&config.admin);
         let (old, new) = (
             self.config().server.max_connections,
@@ -200,6 +205,7 @@ impl App {
             },
             log,
             directory: self.directory.clone(),
+            auth: self.auth.clone(),
             encoder,
             groups,
             sequencer: if ephemeral {

@@ -8,6 +8,7 @@
 
 mod admin;
 mod alone;
+mod auth;
 mod columns;
 mod endpoint;
 mod engine;
@@ -20,6 +21,7 @@ mod queue;
 mod reader;
 mod restart;
 mod retention;
+mod secret;
 mod server;
 mod storage;
 #[cfg(test)]
@@ -34,8 +36,11 @@ use toml::de::DeTable;
 
 use crate::plugin::{Grant, files_of};
 
-pub use admin::{AdminConfig, Secret};
+pub use admin::AdminConfig;
 pub use alone::PluginsAlone;
+pub use auth::{
+    AuthConfig, Condition, EndpointAuth, JwtConfig, ProxyConfig, SameSitePolicy, SessionConfig,
+};
 pub use endpoint::{Dialect, Durability, EndpointConfig, History};
 pub use engine::EngineConfig;
 pub use errors::{ConfigError, ConfigErrors, Place};
@@ -43,6 +48,7 @@ pub use limits::PluginLimits;
 pub use plugins::{PluginConfig, PluginsConfig, is_plugin_name};
 pub use queue::QueueConfig;
 pub use retention::Retention;
+pub use secret::Secret;
 pub use server::ServerConfig;
 pub use storage::{StorageConfig, StorageUrl};
 pub use units::{show_duration, show_size};
@@ -55,6 +61,7 @@ use reader::{Environment, Reading, Section, Wrong};
 pub struct Config {
     pub server: ServerConfig,
     pub admin: AdminConfig,
+    pub auth: AuthConfig,
     pub storage: StorageConfig,
     pub engine: EngineConfig,
     pub plugins: PluginsConfig,
@@ -88,14 +95,16 @@ impl Config {
     fn read(mut root: Section<'_>, file: &Path) -> Self {
         let server = ServerConfig::read(root.section("server"));
         let admin = AdminConfig::read(root.section("admin"), &server);
+        let auth = AuthConfig::read(root.section("auth"));
         let storage = StorageConfig::read(root.section("storage"));
         let engine = EngineConfig::read(root.section("engine"));
         let plugins = PluginsConfig::read(root.section("plugins"), &engine);
-        let endpoints = read_endpoints(root.section("endpoints"), &server, &plugins);
+        let endpoints = read_endpoints(root.section("endpoints"), &server, &auth, &plugins);
         root.finish();
         Self {
             server,
             admin,
+            auth,
             storage,
             engine,
             plugins,
@@ -205,6 +214,7 @@ impl PartialEq for Config {
         let Self {
             server,
             admin,
+            auth,
             storage,
             engine,
             plugins,
@@ -213,6 +223,7 @@ impl PartialEq for Config {
         } = self;
         *server == other.server
             && *admin == other.admin
+            && *auth == other.auth
             && *storage == other.storage
             && *engine == other.engine
             && *plugins == other.plugins
@@ -224,6 +235,7 @@ impl PartialEq for Config {
 fn read_endpoints(
     mut section: Section<'_>,
     server: &ServerConfig,
+    auth: &AuthConfig,
     plugins: &PluginsConfig,
 ) -> BTreeMap<String, EndpointConfig> {
     let reading = section.reading;
@@ -241,7 +253,9 @@ fn read_endpoints(
         let inner = value.into_section();
         let path_at = inner.place_of("path");
         let table_at = inner.place_of("table");
+        let auth_at = inner.place_of("auth");
         let endpoint = EndpointConfig::read(&name, inner, plugins, &found);
+        auth.check(&endpoint.auth, &name, reading, auth_at);
 
         let path = endpoint.path.as_str();
         let conflict = match path {

@@ -96,6 +96,11 @@ pub enum HubMessage {
         outbox: Arc<Outbox>,
         user: Option<Arc<str>>,
     },
+    /// An anonymous connection has become a user's.
+    Identify {
+        connection: ConnectionId,
+        user: Arc<str>,
+    },
     /// Events from offset `next` on, please.
     Subscribe {
         connection: ConnectionId,

@@ -18,6 +18,13 @@ pub struct Decoded {
     pub client: Option<String>,
 }
 
+/// A token by which a client says who it is.
+pub struct Credentials {
+    pub token: String,
+    /// The client's own id for the frame.
+    pub msg_id: Option<String>,
+}
+
 /// A frame that can't be understood, with the message id if it could be read.
 #[derive(Debug)]
 pub struct Undecodable {
@@ -30,6 +37,11 @@ pub struct Undecodable {
 pub enum Notice<'a> {
     /// A message was committed.
     Ack { msg_id: &'a str, position: &'a str },
+    /// The client's token was accepted: it is this user from here on.
+    Authenticated {
+        msg_id: Option<&'a str>,
+        user: &'a str,
+    },
     /// A message, or the subscription itself, was not accepted.
     Error {
         msg_id: Option<&'a str>,
@@ -47,6 +59,11 @@ pub enum Notice<'a> {
 pub trait Dialect: Send + Sync {
     /// Reads a text frame. `handlers` are the message types that plugins answer.
     fn decode(&self, text: &str, handlers: &[String]) -> Result<Decoded, Undecodable>;
+
+    /// Reads a frame by which a client says who it is; none for every other frame. What
+    /// this takes for one is never a message, even where it is good for nothing: whoever
+    /// sends a token means nobody to read it.
+    fn credentials(&self, text: &str) -> Option<Result<Credentials, Undecodable>>;
 
     /// Appends an event, with its position if the subscriber asked for positions.
     fn event(&self, event: &Event, position: Option<&str>, out: &mut Vec<u8>);

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
+use crate::auth::{self, Auth, Denied, Identity};
 use crate::config::{EndpointConfig, History};
 use crate::connection::Connection;
 use crate::connection::queue::Frame;
@@ -44,6 +45,8 @@ pub struct Endpoint {
     pub reader: LogReader,
     /// The other endpoints, for what plugins publish.
     pub directory: Arc<Directory>,
+    /// Says who clients are.
+    pub auth: Arc<Auth>,
     pub encoder: Arc<Encoder>,
     pub groups: Arc<Groups>,
     pub sequencer: SequencerHandle,
@@ -91,6 +94,15 @@ impl Endpoint {
                  took effect. Try again later",
             )),
         }
+    }
+
+    /// Finds out who sends a request, and whether the endpoint is for them.
+    ///
+    /// # Errors
+    /// It is not; the answer for them is in it.
+    pub async fn identify(&self, request: &auth::Request<'_>) -> Result<Identity, Denied> {
+        let gate = &self.settings().auth;
+        self.auth.identify(&self.name, gate, request).await
     }
 
     pub fn settings(&self) -> Arc<EndpointConfig> {

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod app;
 #[cfg(test)]
 mod architecture;
+pub mod auth;
 pub mod bearer;
 pub mod cli;
 pub mod clock;
@@ -40,4 +41,5 @@ pub mod serve;
 pub mod server;
 pub mod storage;
 pub mod telemetry;
+pub mod tls;
 pub mod waiting;

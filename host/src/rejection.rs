@@ -22,7 +22,8 @@ pub mod code {
     pub const UNKNOWN_METHOD: &str = "unknown_method";
     /// `_type` names no handler of the endpoint.
     pub const UNKNOWN_TYPE: &str = "unknown_type";
-    /// A reserved key (`_msg_id`, `_client`, `_after`) has a value it can't have.
+    /// A reserved key (`_msg_id`, `_client`, `_after`, `_auth`) has a value it can't have, or
+    /// stands where it can't.
     pub const BAD_KEY: &str = "bad_key";
     /// PUT or DELETE without an `id`.
     pub const MISSING_ID: &str = "missing_id";
@@ -32,6 +33,10 @@ pub mod code {
     pub const BAD_VALUE: &str = "bad_value";
     /// A query key is neither a column nor reserved, or its value can't be converted.
     pub const BAD_FILTER: &str = "bad_filter";
+    /// Nobody has said who they are, or what they said can't be believed.
+    pub const UNAUTHORIZED: &str = "unauthorized";
+    /// Somebody is known, and may not.
+    pub const FORBIDDEN: &str = "forbidden";
     /// A plugin rejected the message without a code of its own.
     pub const REJECTED: &str = "rejected";
     /// A plugin trapped or answered what the host can't use.
@@ -77,7 +82,7 @@ pub mod code {
         ),
         (
             BAD_KEY,
-            "A reserved key (`_msg_id`, `_client`, `_after`) has a value it can't have.",
+            "A reserved key (`_msg_id`, `_client`, `_after`, `_auth`) has a value it can't have, or stands where it can't.",
             "See the message for what it takes.",
         ),
         (
@@ -99,6 +104,16 @@ pub mod code {
             BAD_FILTER,
             "A query key is neither a column nor reserved, or its value does not fit.",
             "Correct the URL; it also holds after a reconnect.",
+        ),
+        (
+            UNAUTHORIZED,
+            "Nobody has said who they are, or the token can't be accepted.",
+            "Log in, or get a new token, and connect again.",
+        ),
+        (
+            FORBIDDEN,
+            "The user is known, and may not.",
+            "Ask whoever runs the server.",
         ),
         (
             REJECTED,

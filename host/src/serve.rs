@@ -16,13 +16,12 @@ use crate::bearer::Bearer;
 use crate::close_code;
 use crate::config::{Config, StorageUrl};
 use crate::maintenance;
-use crate::plugin::{
-    Archive, CompileCache, Compiler, Engine, EngineSettings, Plugins, Recorder, Roots,
-};
+use crate::plugin::{Archive, CompileCache, Compiler, Engine, EngineSettings, Plugins, Recorder};
 use crate::plugin_config;
 use crate::reload;
 use crate::server;
 use crate::telemetry;
+use crate::tls::Roots;
 
 /// Runs the server until it is told to stop.
 ///

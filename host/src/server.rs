@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::app::App;
+use crate::auth::origin;
 use crate::connection::handshake::{self, Arrival};
 use crate::page;
 use crate::problem::problem;
@@ -105,6 +106,9 @@ async fn respond(
     request: Request<Body>,
 ) -> Response<Body> {
     let config = app.config();
+    if let Err(refusal) = origin::check(&config.server, request.uri(), request.headers()) {
+        return refusal;
+    }
     if config.server.page
         && let Some(file) = page::file(request.uri().path())
     {
@@ -122,7 +126,6 @@ async fn respond(
     let arrival = Arrival {
         address,
         path_parameters: found.parameters,
-        config,
         slot,
     };
     handshake::accept(found.endpoint, arrival, request).await

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
+use super::auth::EndpointAuth;
 use super::columns::read_table;
 use super::path::endpoint_path;
 use super::plugins::PluginsConfig;
@@ -25,6 +26,8 @@ pub struct EndpointConfig {
     pub table: Option<Table>,
     /// Their hooks run in this order.
     pub plugins: Vec<String>,
+    /// Who may connect.
+    pub auth: EndpointAuth,
     pub durability: Durability,
     pub history: History,
     pub retention: Retention,
@@ -115,6 +118,7 @@ impl EndpointConfig {
             plugins: section
                 .list("plugins", |value| plugins.installed(value, found))
                 .unwrap_or_default(),
+            auth: EndpointAuth::read(section.section("auth")),
             durability,
             history: section
                 .optional("history", |value| {

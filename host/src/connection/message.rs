@@ -4,6 +4,7 @@
 //! closely; its lane keeps them in order and bounds how many are on their way.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -17,10 +18,16 @@ use crate::log::submission::MessageId;
 use crate::rejection::{Rejection, code};
 
 use super::Connection;
+use super::first_frame;
 use super::queue::{self, Frame};
 
 /// A text frame.
 pub async fn text(connection: Arc<Connection>, text: String) {
+    let is_first = !connection.spoken.swap(true, Ordering::Relaxed);
+    if let Some(presented) = connection.endpoint.dialect.credentials(&text) {
+        first_frame::take(&connection, presented, is_first).await;
+        return;
+    }
     let frame = Frame {
         connection,
         text,

@@ -46,15 +46,21 @@ pub async fn start(connection: Arc<Connection>) {
 
 /// A hook does not let the connection begin: say why, and close it.
 pub fn refuse(connection: &Connection, rejection: &Rejection) {
+    connection.refuse(None, rejection);
+    close(connection, rejection);
+}
+
+/// Closes a connection with the code that fits what it was told.
+pub fn close(connection: &Connection, rejection: &Rejection) {
     let close = match &*rejection.code {
         code::BAD_FILTER | code::BAD_KEY => close_code::BAD_REQUEST.code,
+        code::UNAUTHORIZED => close_code::UNAUTHORIZED.code,
         // Not the client's fault: it may come back.
         code::UNAVAILABLE | code::PLUGIN_FAILED | code::PLUGIN_TIMEOUT | code::CONFLICT => {
             close_code::UNAVAILABLE.code
         }
         _ => close_code::FORBIDDEN.code,
     };
-    connection.refuse(None, rejection);
     connection.outbox.close(close, &rejection.message);
 }
 

@@ -88,6 +88,7 @@ impl Hub {
                 // The connection may have ended meanwhile.
                 let _ = answer.send(subscribed);
             }
+            HubMessage::Identify { connection, user } => self.roster.identify(connection, user),
             HubMessage::Exit { connection } => {
                 self.roster.exit(connection);
                 self.groups.exit(connection);

@@ -56,6 +56,17 @@ impl Roster {
         gauge!("hookcast_connections", "endpoint" => self.endpoint.clone()).increment(1);
     }
 
+    /// An anonymous connection is a user's from now on.
+    pub fn identify(&mut self, connection: ConnectionId, user: Arc<str>) {
+        let Some(connected) = self.connections.get_mut(&connection) else {
+            return;
+        };
+        if connected.user.is_none() {
+            connected.user = Some(user.clone());
+            self.users.entry(user).or_default().push(connection);
+        }
+    }
+
     /// The connection becomes live with the event at `next`, which is still to come.
     pub fn expect(&mut self, connection: ConnectionId, class: ClassId, next: u64) {
         self.early
