@@ -191,6 +191,23 @@ async fn a_connect_hook_has_the_last_word() {
 }
 
 #[tokio::test]
+async fn keys_stand_in_files() {
+    let (rs, es, ed) = (Signer::rs256(), Signer::es256(), Signer::eddsa());
+    let config = "[auth.jwt]\nkey_files = [\"rs.pem\", \"es.pem\"]\njwks_file = \"set.json\"\n\
+                  [endpoints.chat]\npath = \"/chat\"\nauth.required = true\n";
+    let mut server = Setup::new(config).prepare();
+    let set = json!({"keys": [ed.jwk("ed")]}).to_string();
+    for (file, text) in [("rs.pem", &rs.public_pem), ("es.pem", &es.public_pem), ("set.json", &set)] {
+        std::fs::write(server.folder().join(file), text).unwrap();
+    }
+    server.start().await;
+    for signer in [rs, es, ed] {
+        let bearer = format!("Bearer {}", signer.token(json!({"sub": "ann"})));
+        connect(&server, "/chat", &[("authorization", &bearer)]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_reload_changes_keys_and_doors() {
     let server = server().await;
     let ann = format!("Bearer {}", token("ann", "reader"));

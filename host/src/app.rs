@@ -13,13 +13,14 @@ use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::auth::{Auth, Sources};
+use crate::background::Background;
 use crate::bearer::Bearer;
 use crate::clock::now_micros;
 use crate::config::{Config, Durability, EndpointConfig, StorageUrl};
 use crate::deliver::{Encoder, Groups, Hub, HubSender};
 use crate::dialect::gramex::Gramex;
 use crate::directory::Directory;
-use crate::endpoint::{ADMISSION, Chain, Endpoint};
+use crate::endpoint::{ADMISSION, Chain, Effort, Endpoint};
 use crate::judge::floor::Floor;
 use crate::log::EndpointLog;
 use crate::log::appender;
@@ -40,6 +41,7 @@ pub struct App {
     routes: ArcSwap<Routes>,
     directory: Arc<Directory>,
     pub auth: Arc<Auth>,
+    background: Arc<Background>,
     pub plugins: Arc<Plugins>,
     pub database: Database,
     writers: Writers,
@@ -81,6 +83,7 @@ impl App {
             routes: ArcSwap::from_pointee(Routes::default()),
             directory: Arc::default(),
             auth,
+            background: Arc::default(),
             config: ArcSwap::from_pointee(config.clone()),
             plugins,
             database,
@@ -215,6 +218,8 @@ impl App {
             },
             admission,
             floor: Floor::default(),
+            effort: Effort::new(self.config().server.endpoint_share * processors()),
+            background: self.background.clone(),
             chain: ArcSwap::from_pointee(chain),
             waiting: Waiting::default(),
             settings: ArcSwap::from_pointee(settings.clone()),
@@ -254,6 +259,10 @@ impl Writers {
             threads: parking_lot::Mutex::new(vec![one, two]),
         })
     }
+}
+
+fn processors() -> f64 {
+    std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64)
 }
 
 fn durability(configured: Durability) -> appender::Durability {

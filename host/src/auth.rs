@@ -156,7 +156,10 @@ impl Auth {
         let jwt = &sources.config.jwt;
         let presented = presented::take(jwt, request.headers, &mut args);
         let user = match (seen.user(request.headers), &sources.tokens, presented) {
-            (Err(what), _, _) => return Err(Denied::BadProxy(what)),
+            (Err(what), _, _) => {
+                tracing::warn!(endpoint, peer = %request.peer, "a request is refused: {what}");
+                return Err(Denied::BadProxy(what));
+            }
             (Ok(Some(user)), _, _) => Some(user),
             (Ok(None), Some(tokens), Some(presented)) => {
                 match tokens.user(&presented.token).await {

@@ -6,6 +6,7 @@ pub mod app;
 #[cfg(test)]
 mod architecture;
 pub mod auth;
+pub mod background;
 pub mod bearer;
 pub mod cli;
 pub mod clock;

@@ -70,7 +70,12 @@ impl KeyServer {
              [endpoints.chat]\npath = \"/chat\"\ncolumns.body = \"TEXT\"\nauth.required = true\n",
             self.port
         );
-        Setup::new(&config).start().await
+        let server = Setup::new(&config).start().await;
+        eventually("the first reading", async || {
+            (self.requests() > 0).then_some(())
+        })
+        .await;
+        server
     }
 }
 

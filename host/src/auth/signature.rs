@@ -7,7 +7,7 @@
 use jsonwebtoken::crypto::{CryptoProvider, JwkUtils, JwtSigner, JwtVerifier};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::signature::{Error as Mismatch, Verifier};
-use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey};
 use ring::hmac;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
@@ -31,7 +31,14 @@ fn no_signer(_: &Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error
 }
 
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
-    if key.family() != algorithm.family() {
+    let family = match algorithm {
+        Algorithm::HS256 => AlgorithmFamily::Hmac,
+        Algorithm::RS256 => AlgorithmFamily::Rsa,
+        Algorithm::ES256 => AlgorithmFamily::Ec,
+        Algorithm::EdDSA => AlgorithmFamily::Ed,
+        _ => return Err(ErrorKind::InvalidAlgorithm.into()),
+    };
+    if key.family() != family {
         return Err(ErrorKind::InvalidAlgorithm.into());
     }
     Ok(Box::new(Check {

@@ -233,6 +233,34 @@ async fn the_id_is_the_configured_claim_as_text() {
 }
 
 #[tokio::test]
+async fn a_key_id_chooses_among_keys_that_have_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("keys.json");
+    let (one, two) = (Signer::eddsa(), Signer::eddsa());
+    let set = json!({"keys": [one.jwk("1"), two.jwk("2")]});
+    std::fs::write(&file, set.to_string()).expect("a key set");
+    let config = JwtConfig {
+        jwks_file: Some(file),
+        ..JwtConfig::default()
+    };
+    let tokens = accepting(&[], config);
+    let ann = json!({"sub": "ann"});
+    let secret = Signer::hs256(SECRET.as_bytes());
+    for good in [
+        one.token_by("1", ann.clone()),
+        two.token_by("2", ann.clone()),
+        two.token(ann.clone()),
+        // A key without an id may have signed anything.
+        secret.token_by("1", ann.clone()),
+    ] {
+        assert!(user(&tokens, &good).await.is_ok());
+    }
+    for bad in [one.token_by("2", ann.clone()), one.token_by("3", ann)] {
+        assert!(refusal(&tokens, &bad).await.contains("no key known here"));
+    }
+}
+
+#[tokio::test]
 async fn refusals_say_nothing_of_the_token() {
     let tokens = accepting(&[], JwtConfig::default());
     let signer = Signer::hs256(b"another secret of thirty-two bytes");

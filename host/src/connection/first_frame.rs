@@ -72,7 +72,7 @@ async fn authenticate(connection: &Arc<Connection>, token: &str) -> Result<(), R
     }
     let hooks = |chain: Arc<Chain>| {
         let candidate = client.known_as(user.clone());
-        async move { ask(&chain, candidate).await }.boxed()
+        ask(chain, candidate).boxed()
     };
     let mut accepted = judge::outside::commit(connection, hooks).await?;
     if let Some(user) = accepted.user.take() {
@@ -89,7 +89,7 @@ async fn authenticate(connection: &Arc<Connection>, token: &str) -> Result<(), R
 }
 
 /// Asks the `connect` hooks about a client that has become somebody.
-async fn ask(chain: &Chain, candidate: Client) -> Result<(Client, Effects), judge::Refused> {
+async fn ask(chain: Arc<Chain>, candidate: Client) -> Result<(Client, Effects), judge::Refused> {
     let accepted = handshake::connect(chain, candidate).await;
     let accepted = accepted.map_err(|refused| match refused {
         Refused::ByPlugin(refusal) => Rejection::new(code::REJECTED, refusal.reason).into(),

@@ -20,7 +20,7 @@ use crate::auth::{self, Identity, User};
 use crate::clock::now_micros;
 use crate::deliver::{ClassKey, HubMessage, Outbox};
 use crate::effects::Effects;
-use crate::endpoint::{Chain, Endpoint};
+use crate::endpoint::{Chain, Endpoint, Work};
 use crate::id::ConnectionId;
 use crate::judge;
 use crate::log::Lane;
@@ -54,17 +54,18 @@ pub async fn accept(
         let text = "the server's logic for this endpoint is out of service; try again later";
         return problem(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, text);
     }
-    let asked = auth::Request {
+    let request_by = auth::Request {
         uri: request.uri(),
         headers: request.headers(),
         peer: arrival.address,
     };
-    let who = match endpoint.identify(&asked).await {
+    let who = match endpoint.identify(&request_by).await {
         Ok(who) => who,
         Err(denied) => return denied.response(),
     };
     let accepted = loop {
-        match connect(&chain, client(&endpoint, &arrival, &who)).await {
+        let asked = connect(chain.clone(), client(&endpoint, &arrival, &who));
+        match Work::new(&endpoint, asked).await {
             Ok(accepted) => break accepted,
             Err(Refused::ByPlugin(refusal)) => return refused(refusal.status, &refusal.reason),
             Err(Refused::Held) => {
@@ -151,7 +152,7 @@ pub(super) enum Refused {
 }
 
 /// Runs the `connect` hooks in order; each sees what those before it have set.
-pub(super) async fn connect(chain: &Chain, client: Client) -> Result<Accepted, Refused> {
+pub(super) async fn connect(chain: Arc<Chain>, client: Client) -> Result<Accepted, Refused> {
     let mut client = Arc::new(client);
     let (mut groups, mut effects) = (Vec::new(), Effects::default());
     for generation in chain.with(Hook::Connect) {
