@@ -197,7 +197,11 @@ async fn keys_stand_in_files() {
                   [endpoints.chat]\npath = \"/chat\"\nauth.required = true\n";
     let mut server = Setup::new(config).prepare();
     let set = json!({"keys": [ed.jwk("ed")]}).to_string();
-    for (file, text) in [("rs.pem", &rs.public_pem), ("es.pem", &es.public_pem), ("set.json", &set)] {
+    for (file, text) in [
+        ("rs.pem", &rs.public_pem),
+        ("es.pem", &es.public_pem),
+        ("set.json", &set),
+    ] {
         std::fs::write(server.folder().join(file), text).unwrap();
     }
     server.start().await;

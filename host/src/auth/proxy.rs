@@ -199,7 +199,7 @@ mod tests {
             .expect("sense")
             .expect("a user");
         assert_eq!(
-            (named.id, named.to_value()),
+            (named.id.clone(), named.to_value()),
             (ann.id.clone(), ann.to_value())
         );
         for nonsense in [

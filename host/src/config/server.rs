@@ -94,14 +94,10 @@ fn host(value: &Value<'_>) -> Result<String, Wrong> {
 
 #[cfg(test)]
 impl Default for ServerConfig {
+    /// What an empty section says.
     fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            page: false,
-            origins: Vec::new(),
-            hosts: Vec::new(),
-            max_connections: 1,
-            shutdown_grace: Duration::ZERO,
-        }
+        let table = toml::de::DeTable::parse("").expect("TOML");
+        let reading = super::reader::Reading::new("", &|_| None);
+        Self::read(Section::root(&reading, table.get_ref()))
     }
 }
