@@ -14,6 +14,7 @@
 mod support;
 
 mod admin_listener;
+mod alerts;
 mod chat_in_each_language;
 mod compare;
 mod compiling;
@@ -25,7 +26,10 @@ mod durability;
 mod endpoints;
 mod errors;
 mod exchange;
+mod expressions;
 mod filters;
+mod filters_agree;
+mod filters_shaping;
 mod golden;
 mod gramex;
 mod history;
@@ -41,6 +45,7 @@ mod keyvalue_bounds;
 mod limits;
 mod message_ids;
 mod messaging;
+mod methods;
 mod plugin_check;
 mod plugin_command;
 mod plugin_fixtures;

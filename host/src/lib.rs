@@ -2,9 +2,11 @@
 //! WebAssembly components. ARCHITECTURE.md says which file does what.
 
 pub mod admin;
+pub mod alert;
 pub mod app;
 #[cfg(test)]
 mod architecture;
+pub mod args;
 pub mod auth;
 pub mod background;
 pub mod bearer;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::denied::Denied;
 use super::session;
 use super::user::User;
+use crate::clock::now_micros;
 use crate::config::EndpointAuth;
 use crate::expression::Scope;
 use crate::filter::Args;
@@ -25,7 +26,7 @@ pub fn check(gate: &EndpointAuth, visitor: &Visitor<'_>) -> Result<(), Denied> {
     let Some(condition) = &gate.condition else {
         return Ok(());
     };
-    match condition.0.holds(&visitor.scope()) {
+    match condition.holds(&visitor.scope()) {
         Ok(true) => return Ok(()),
         Ok(false) => {}
         // It may well be about a claim that this user has not: no, and no failure.
@@ -41,29 +42,25 @@ pub fn check(gate: &EndpointAuth, visitor: &Visitor<'_>) -> Result<(), Denied> {
 }
 
 impl Visitor<'_> {
-    fn scope(&self) -> Scope {
-        let args: Map<_, _> = self
-            .args
-            .iter()
-            .map(|(key, values)| (key.clone(), values.clone().into()))
-            .collect();
+    fn scope(&self) -> Scope<'_> {
         Scope::new()
-            .with("user", self.user.map_or(Value::Null, User::to_value))
-            .with(
-                "session",
-                self.session.map_or(Value::Null, session::to_value),
-            )
-            .with("args", Value::Object(args))
-            .with("endpoint", self.endpoint.into())
+            .later("user", || self.user.map_or(Value::Null, User::to_value))
+            .later("session", || {
+                self.session.map_or(Value::Null, session::to_value)
+            })
+            .later("args", || {
+                let args = self.args.iter();
+                let args = args.map(|(key, values)| (key.clone(), values.clone().into()));
+                Value::Object(args.collect::<Map<_, _>>())
+            })
+            .later("endpoint", || self.endpoint.into())
+            .at(u64::try_from(now_micros()).unwrap_or_default())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::config::Condition;
     use crate::expression::Expression;
     use crate::filter::parse_query;
 
@@ -74,8 +71,7 @@ mod tests {
         query: &str,
     ) -> Result<(), Denied> {
         let compiled = (!condition.is_empty()).then(|| {
-            let expression = Expression::compile(condition).expect("an expression");
-            Condition(Arc::new(expression))
+            Expression::compile(condition).expect("an expression")
         });
         let gate = EndpointAuth {
             required,

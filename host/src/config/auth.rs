@@ -8,7 +8,7 @@ mod session;
 use super::reader::{Reading, Section, Wrong};
 use super::value::Value;
 
-pub use endpoint::{Condition, EndpointAuth};
+pub use endpoint::EndpointAuth;
 pub use jwt::JwtConfig;
 pub use proxy::ProxyConfig;
 pub use session::{SameSitePolicy, SessionConfig};

@@ -1,14 +1,12 @@
 //! `auth` of an endpoint: who may connect.
 
-use std::sync::Arc;
-
-use super::optional_text;
-use crate::config::reader::{Section, Wrong};
+use crate::config::expression::read_condition;
+use crate::config::reader::Section;
 use crate::config::value::Value;
 use crate::expression::Expression;
 
 /// What a condition may look at: there is no message yet.
-const NAMES: &[&str] = &["user", "session", "args", "endpoint"];
+const NAMES: &[&str] = &["user", "session", "args", "endpoint", "now"];
 
 /// Who may connect, before any plugin is asked. By default: everybody.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -16,39 +14,17 @@ pub struct EndpointAuth {
     /// Known users only.
     pub required: bool,
     /// Those of whom this is true.
-    pub condition: Option<Condition>,
-}
-
-/// A compiled condition; two are equal when they are written alike.
-#[derive(Debug, Clone)]
-pub struct Condition(pub Arc<Expression>);
-
-impl PartialEq for Condition {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.text() == other.0.text()
-    }
+    pub condition: Option<Expression>,
 }
 
 impl EndpointAuth {
     pub(in crate::config) fn read(mut section: Section<'_>) -> Self {
+        let condition = section.take("condition");
         let config = Self {
             required: section.read("required", false, Value::flag),
-            condition: section.read("condition", None, condition),
+            condition: condition.and_then(|value| read_condition(&value, NAMES)),
         };
         section.finish();
         config
     }
-}
-
-/// An expression; empty is none.
-fn condition(value: &Value<'_>) -> Result<Option<Condition>, Wrong> {
-    let Some(text) = optional_text(value)? else {
-        return Ok(None);
-    };
-    let expression = Expression::compile_with(&text, NAMES).map_err(|problem| {
-        let names = NAMES.join("`, `");
-        let remedy = format!("write a condition on `{names}`, as \"user.role == 'admin'\"");
-        Wrong::new(format!("is no expression: {problem}"), remedy)
-    })?;
-    Ok(Some(Condition(Arc::new(expression))))
 }

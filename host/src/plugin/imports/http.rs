@@ -33,7 +33,7 @@ mod tests;
 
 pub use outbound::{Network, Outbound};
 
-use destination::Destination;
+pub use destination::Destination;
 use outbound::CallRequests;
 use send::{Sending, head_bytes};
 
