@@ -6,9 +6,13 @@ use serde_json::{Value, json};
 use crate::support::tokens::{Signer, now};
 use crate::support::{Setup, TestClient, TestServer};
 
+mod expiry;
+mod expressions;
 mod first_frame;
 mod key_set;
+mod plugins;
 mod proxy;
+mod secrets;
 mod session;
 
 const SECRET: &str = "sesame-sesame-sesame-sesame-sesame";

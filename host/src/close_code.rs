@@ -51,7 +51,7 @@ pub const BAD_REQUEST: CloseCode = code(
 pub const UNAUTHORIZED: CloseCode = code(
     4401,
     "the token is not accepted",
-    "The token of a first frame is not accepted; an `_error` frame before it says why.",
+    "The token of a first frame is not accepted, or the token of the connection has expired; an `_error` frame before it says which.",
 );
 pub const FORBIDDEN: CloseCode = code(
     4403,

@@ -22,7 +22,7 @@ mod surroundings;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use parking_lot::RwLock;
 
@@ -121,6 +121,11 @@ pub struct Connection {
 impl Connection {
     pub fn user_id(&self) -> Option<&Arc<str>> {
         self.client.user.get().map(|user| &user.id)
+    }
+
+    /// When it ends, because the token does that it was made with.
+    pub fn until(&self) -> Option<Instant> {
+        self.client.user.get()?.until
     }
 
     /// Events it has not been sent, as far as it reads the log; 0 while live.

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::connect;
+use super::{SECRET, connect};
+use crate::support::http::{Behaviour, HttpServer};
 use crate::support::tokens::Signer;
 use crate::support::{Setup, TestServer, eventually};
 
@@ -170,6 +171,41 @@ async fn without_any_keys_nobody_is_turned_away_for_good() {
         (status(&server, &bearer("1", &signer)).await == 101).then_some(())
     })
     .await;
+}
+
+/// Only those wait who need the keys.
+#[tokio::test]
+async fn a_slow_key_server_holds_up_nobody_else() {
+    let slow = HttpServer::start(Behaviour::Stalls("HTTP/1.1 200 OK\r\n".into())).await;
+    let config = format!(
+        "[auth.jwt]\nsecret = {SECRET:?}\njwks_url = \"{}\"\njwks_pause = \"1h\"\n\
+         [endpoints.chat]\npath = \"/chat\"\ncolumns.body = \"TEXT\"\nauth.required = true\n",
+        slow.url()
+    );
+    let server = Setup::new(&config).start().await;
+    eventually("the first reading", async || {
+        (slow.requests() > 0).then_some(())
+    })
+    .await;
+    let (secret, unknown) = (Signer::hs256(SECRET.as_bytes()), Signer::es256());
+    let unknown = bearer("1", &unknown);
+    let waits = status(&server, &unknown);
+    let others = async {
+        assert_eq!(server.refused("/chat", &[]).await.0, 401);
+        assert_eq!(status(&server, &bearer("2", &secret)).await, 101);
+    };
+    let in_order = async {
+        tokio::select! {
+            biased;
+            () = others => {}
+            status = waits => panic!("{status}, though the keys are still being read"),
+        }
+    };
+    in_order.await;
+    // In the end, it is given up.
+    assert_eq!(status(&server, &unknown).await, 503);
+    server.log.with(&["jwks_url", "did not answer within"]).await;
+    assert_eq!(slow.requests(), 1, "nobody has it read again so soon");
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ pub async fn handshake(server: &TestServer, path: &str, lines: &str) -> String {
 }
 
 /// The value of `set-cookie`.
-fn set_cookie(head: &str) -> Option<&str> {
+pub fn set_cookie(head: &str) -> Option<&str> {
     head.lines()
         .find_map(|line| line.strip_prefix("set-cookie: "))
 }

@@ -1,10 +1,11 @@
 //! `auth` of an endpoint: who may connect at all, before any plugin is asked.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::denied::Denied;
 use super::session;
 use super::user::User;
+use crate::args;
 use crate::clock::now_micros;
 use crate::config::EndpointAuth;
 use crate::expression::Scope;
@@ -48,11 +49,7 @@ impl Visitor<'_> {
             .later("session", || {
                 self.session.map_or(Value::Null, session::to_value)
             })
-            .later("args", || {
-                let args = self.args.iter();
-                let args = args.map(|(key, values)| (key.clone(), values.clone().into()));
-                Value::Object(args.collect::<Map<_, _>>())
-            })
+            .later("args", || args::to_json(self.args))
             .later("endpoint", || self.endpoint.into())
             .at(u64::try_from(now_micros()).unwrap_or_default())
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
@@ -11,6 +12,7 @@ use super::denied::Denied;
 use super::key::{Key, Readers, read_set};
 use super::remote::RemoteKeys;
 use super::user::{User, is_user_id};
+use crate::clock::now_micros;
 use crate::config::JwtConfig;
 
 /// Longest token, in bytes: as much as a request's headers may have in all.
@@ -120,6 +122,18 @@ impl Tokens {
         rules
     }
 
+    /// When the connections of an accepted token end.
+    fn end(&self, claims: &Claims) -> Option<Instant> {
+        if !self.config.close_expired {
+            return None;
+        }
+        let expires = Duration::try_from_secs_f64(claims.get("exp")?.as_f64()?).ok()?;
+        let now = Duration::from_micros(u64::try_from(now_micros()).unwrap_or_default());
+        let left = expires.saturating_add(self.config.leeway).saturating_sub(now);
+        // Beyond what the clock can say is never.
+        Instant::now().checked_add(left)
+    }
+
     fn named(&self, claims: Claims) -> Result<User, Denied> {
         let name = &self.config.user_claim;
         let id = match claims.get(name) {
@@ -128,7 +142,10 @@ impl Tokens {
             _ => None,
         };
         match id.filter(|id| is_user_id(id)) {
-            Some(id) => Ok(User::new(&id, claims)),
+            Some(id) => {
+                let until = self.end(&claims);
+                Ok(User::new(&id, claims).until(until))
+            }
             None => {
                 let what =
                     format!("the token's claim `{name}`, which is to name the user, does not");

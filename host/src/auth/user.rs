@@ -1,6 +1,7 @@
 //! The user of a connection: an id, and what else is known.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::{Map, Value};
 
@@ -13,6 +14,8 @@ pub struct User {
     pub id: Arc<str>,
     /// A JSON object with at least `id`, as text.
     pub claims: String,
+    /// When what vouches for them ends; none where nothing does.
+    pub until: Option<Instant>,
 }
 
 impl User {
@@ -22,7 +25,14 @@ impl User {
         Self {
             id: id.into(),
             claims: Value::Object(claims).to_string(),
+            until: None,
         }
+    }
+
+    /// The same, for some time only.
+    #[must_use]
+    pub fn until(self, until: Option<Instant>) -> Self {
+        Self { until, ..self }
     }
 
     /// A user as a plugin names it: claims are the text of a JSON object, or none.

@@ -165,7 +165,11 @@ pub(super) async fn connect(chain: Arc<Chain>, client: Client) -> Result<Accepte
         groups.extend(acceptance.groups);
         let known = Arc::get_mut(&mut client).ok_or(Refused::Held)?;
         if let Some(user) = acceptance.user {
-            known.user = User::named(&user.id, user.claims.as_deref()).into();
+            // What vouched for whoever the hook has renamed still has its end.
+            let until = known.user.get().and_then(|user| user.until);
+            known.user = User::named(&user.id, user.claims.as_deref())
+                .until(until)
+                .into();
         }
         if acceptance.metadata.is_some() {
             *known.metadata.get_mut() = acceptance.metadata;

@@ -17,6 +17,7 @@ use crate::deliver::socket::Ending;
 use crate::endpoint::Work;
 use crate::frame;
 use crate::plugin::Cause;
+use crate::rejection::{Rejection, code};
 
 use super::heartbeat::{Due, Heartbeat};
 use super::inbox::{Inbox, Received};
@@ -82,7 +83,7 @@ impl Session {
                 _ => {}
             }
             self.begin_work();
-            let alarm = self.close_by.unwrap_or_else(|| self.heartbeat.next(outbox));
+            let alarm = self.alarm();
             tokio::select! {
                 () = finished(&mut self.judging) => self.judging = None,
                 () = finished(&mut self.reading) => {
@@ -192,9 +193,25 @@ impl Session {
         });
     }
 
+    /// When a timer runs out.
+    fn alarm(&self) -> Instant {
+        let outbox = &self.connection.outbox;
+        let alarm = self.close_by.unwrap_or_else(|| self.heartbeat.next(outbox));
+        match self.connection.until() {
+            Some(until) if outbox.ending() == Ending::Open => alarm.min(until),
+            _ => alarm,
+        }
+    }
+
     /// A timer has run out; false when the client is given up.
     fn tick(&mut self) -> bool {
         let outbox = &self.connection.outbox;
+        let until = self.connection.until();
+        if outbox.ending() == Ending::Open && until.is_some_and(|until| until <= Instant::now()) {
+            let text = "your token has expired; connect again with a new one";
+            start::refuse(&self.connection, &Rejection::new(code::UNAUTHORIZED, text));
+            return true;
+        }
         let reason = match self.heartbeat.due(outbox, Instant::now()) {
             Due::Nothing => return true,
             Due::Ping => {

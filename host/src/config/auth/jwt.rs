@@ -31,6 +31,8 @@ pub struct JwtConfig {
     pub audiences: Vec<String>,
     /// How far the clocks may be apart.
     pub leeway: Duration,
+    /// Whether a connection ends with the token that it was made with.
+    pub close_expired: bool,
     /// The claim that is the user's id.
     pub user_claim: String,
     /// The cookie that may hold a token.
@@ -51,6 +53,7 @@ impl Default for JwtConfig {
             issuers: Vec::new(),
             audiences: Vec::new(),
             leeway: Duration::from_secs(30),
+            close_expired: true,
             user_claim: "sub".into(),
             cookie: None,
             query: None,
@@ -88,6 +91,7 @@ impl JwtConfig {
             leeway: section.read("leeway", default.leeway, |value| {
                 value.duration(Duration::ZERO..=seconds(600))
             }),
+            close_expired: section.read("close_expired", default.close_expired, Value::flag),
             user_claim: section.read("user_claim", default.user_claim, filled),
             cookie: section.read("cookie", None, cookie_name),
             query: section.read("query", None, query_key),
