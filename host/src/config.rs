@@ -47,9 +47,7 @@ pub use admin::AdminConfig;
 pub use alert::{AlertConfig, MailAlert, MailImage, WebhookConfig};
 pub use alerts::AlertsConfig;
 pub use alone::PluginsAlone;
-pub use auth::{
-    AuthConfig, EndpointAuth, JwtConfig, ProxyConfig, SameSitePolicy, SessionConfig,
-};
+pub use auth::{AuthConfig, EndpointAuth, JwtConfig, ProxyConfig, SameSitePolicy, SessionConfig};
 pub use endpoint::{Dialect, Durability, EndpointConfig, History};
 pub use engine::EngineConfig;
 pub use errors::{ConfigError, ConfigErrors, Place};

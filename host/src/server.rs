@@ -107,7 +107,7 @@ async fn respond(
 ) -> Response<Body> {
     let config = app.config();
     if let Err(refusal) = origin::check(&config.server, request.uri(), request.headers()) {
-        return refusal;
+        return *refusal;
     }
     if config.server.page
         && let Some(file) = page::file(request.uri().path())

@@ -66,7 +66,11 @@ async fn claims_and_sessions_decide_what_is_shown_filled_in_and_allowed() {
     let known = ["team", "role", "session", "user"].map(|key| seen[key].clone());
     assert_eq!(known, ["red", "lead", &one_id, "ann"].map(Value::from));
     assert_eq!(eve.recv().await["body"], "hello");
-    assert_eq!(bob.recv().await["body"], "quiet", "and nothing of the others");
+    assert_eq!(
+        bob.recv().await["body"],
+        "quiet",
+        "and nothing of the others"
+    );
 
     assert_eq!(eve.refused_with(json!({"body": "me"})).await, "forbidden");
     let delete = json!({"_method": "DELETE", "id": seen["id"]});

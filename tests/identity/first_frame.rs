@@ -104,7 +104,7 @@ async fn who_is_not_accepted_does_not_go_on_as_somebody_else() {
         "{error}"
     );
     assert_eq!(client.closed().await.0, 4401);
-    let rows: u64 = server
+    let rows: i64 = server
         .database()
         .query_row("SELECT count(*) FROM \"open\"", [], |row| row.get(0))
         .unwrap();

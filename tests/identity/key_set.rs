@@ -204,7 +204,10 @@ async fn a_slow_key_server_holds_up_nobody_else() {
     in_order.await;
     // In the end, it is given up.
     assert_eq!(status(&server, &unknown).await, 503);
-    server.log.with(&["jwks_url", "did not answer within"]).await;
+    server
+        .log
+        .with(&["jwks_url", "did not answer within"])
+        .await;
     assert_eq!(slow.requests(), 1, "nobody has it read again so soon");
 }
 

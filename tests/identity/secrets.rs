@@ -37,7 +37,10 @@ fn token(secret: &str) -> String {
 
 async fn status(server: &TestServer, token: &str) -> u16 {
     let bearer = format!("Bearer {token}");
-    server.refused("/chat", &[("authorization", &bearer)]).await.0
+    server
+        .refused("/chat", &[("authorization", &bearer)])
+        .await
+        .0
 }
 
 /// The server tells its log everything it can.
@@ -91,9 +94,15 @@ async fn secrets_come_from_files_and_the_environment_and_go_nowhere() {
         assert_eq!(answer.status, 200, "{path}");
         shown += &answer.text;
     }
-    assert!(shown.contains("sec-websocket-key"), "it has the headers: {shown}");
+    assert!(
+        shown.contains("sec-websocket-key"),
+        "it has the headers: {shown}"
+    );
     let logged = server.log.lines().join("\n");
-    assert!(logged.contains("TRACE") || logged.contains("DEBUG"), "{logged}");
+    assert!(
+        logged.contains("TRACE") || logged.contains("DEBUG"),
+        "{logged}"
+    );
     for secret in ["sesame", &good, &bad] {
         assert!(!shown.contains(secret), "the admin API shows {secret}");
         let line = logged.lines().find(|line| line.contains(secret));

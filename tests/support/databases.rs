@@ -86,7 +86,11 @@ pub async fn mariadb(test: &str) -> Option<(Running, MySqlPool)> {
     run(create, folder.path());
     let socket = folder.path().join("socket");
     let mut serve = owner.command(&server);
-    serve.args(["--no-defaults", "--skip-networking", "--character-set-server=utf8mb4"]);
+    serve.args([
+        "--no-defaults",
+        "--skip-networking",
+        "--character-set-server=utf8mb4",
+    ]);
     serve.arg("--innodb-flush-log-at-trx-commit=0");
     serve
         .arg(option("datadir", &data))

@@ -78,12 +78,7 @@ impl Service {
 
     /// One has come back: it was taken, or it failed, or it says nothing of the service,
     /// because it did not come so far.
-    pub fn end(
-        &mut self,
-        name: &str,
-        taken: Option<Result<(), &Failure>>,
-        config: &AlertsConfig,
-    ) {
+    pub fn end(&mut self, name: &str, taken: Option<Result<(), &Failure>>, config: &AlertsConfig) {
         self.busy = self.busy.saturating_sub(1);
         match taken {
             Some(Err(failure)) => {

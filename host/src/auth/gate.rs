@@ -67,9 +67,8 @@ mod tests {
         user: Option<&User>,
         query: &str,
     ) -> Result<(), Denied> {
-        let compiled = (!condition.is_empty()).then(|| {
-            Expression::compile(condition).expect("an expression")
-        });
+        let compiled =
+            (!condition.is_empty()).then(|| Expression::compile(condition).expect("an expression"));
         let gate = EndpointAuth {
             required,
             condition: compiled,

@@ -15,16 +15,20 @@ use crate::config::ServerConfig;
 use crate::problem::problem;
 
 /// Checks where a request comes from and whom it means; the answer where it is refused.
-pub fn check(config: &ServerConfig, uri: &Uri, headers: &HeaderMap) -> Result<(), Response<Body>> {
+pub fn check(
+    config: &ServerConfig,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<(), Box<Response<Body>>> {
     let host = host_of(uri, headers);
     if !host.is_some_and(|host| host_allowed(config, host)) {
         let text = "the server is not known under this `Host`; its names are `hosts` under \
                     `[server]`";
-        return Err(problem(StatusCode::FORBIDDEN, "host_refused", text));
+        return Err(problem(StatusCode::FORBIDDEN, "host_refused", text).into());
     }
     if !origin_allowed(config, host, headers) {
         let text = "pages of another origin may not connect; add it to `origins` under `[server]`";
-        return Err(problem(StatusCode::FORBIDDEN, "origin_refused", text));
+        return Err(problem(StatusCode::FORBIDDEN, "origin_refused", text).into());
     }
     Ok(())
 }

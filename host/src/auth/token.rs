@@ -129,7 +129,9 @@ impl Tokens {
         }
         let expires = Duration::try_from_secs_f64(claims.get("exp")?.as_f64()?).ok()?;
         let now = Duration::from_micros(u64::try_from(now_micros()).unwrap_or_default());
-        let left = expires.saturating_add(self.config.leeway).saturating_sub(now);
+        let left = expires
+            .saturating_add(self.config.leeway)
+            .saturating_sub(now);
         // Beyond what the clock can say is never.
         Instant::now().checked_add(left)
     }

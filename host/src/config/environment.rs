@@ -137,7 +137,10 @@ mod tests {
         };
         let filled = |text: String| substitute(&text, &lookup).map_err(|wrong| wrong.what);
         let secret = write("secret", b"a ${HOST}\nb\r\n");
-        assert_eq!(filled(format!("-${{file:{secret}}}-")), Ok("-a ${HOST}\nb-".into()));
+        assert_eq!(
+            filled(format!("-${{file:{secret}}}-")),
+            Ok("-a ${HOST}\nb-".into())
+        );
         let empty = write("empty", b"\n");
         assert_eq!(filled(format!("${{file:{empty}}}")), Ok(String::new()));
         assert_eq!(filled(format!("${{file:{empty}:-x}}")), Ok("x".into()));

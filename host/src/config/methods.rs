@@ -23,9 +23,8 @@ pub struct Methods {
 
 impl Methods {
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        let mut condition = |method: Method, names| {
-            read_condition(&section.take(method.as_str())?, names)
-        };
+        let mut condition =
+            |method: Method, names| read_condition(&section.take(method.as_str())?, names);
         let methods = Self {
             post: condition(Method::Post, FOR_POST),
             put: condition(Method::Put, FOR_ROWS),

@@ -13,7 +13,7 @@ mod pass;
 pub mod read;
 pub mod retention;
 pub mod schema;
-mod selected;
 mod select;
+mod selected;
 mod sql;
 mod statements;
