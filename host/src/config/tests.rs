@@ -152,6 +152,7 @@ fn the_reference_shows_the_defaults() {
         columns.body = 'TEXT'
         columns.topic = { type = 'TEXT', nullable = false, default = 'general' }
         plugins = ['chat']
+        auth.condition = \"user == null || user.?role.orValue('') != 'guest'\"
         alert.name = 'post'
         alert.condition = 'size(msg.body) > 0'
         alert.to = '{{ to }}'
