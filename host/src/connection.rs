@@ -1,4 +1,5 @@
-//! One WebSocket connection: who it is, its way out, its messages' way in.
+//! One connection: who it is, its way out, its messages' way in. Usually a WebSocket; a
+//! request by plain HTTP is one for as long as it lasts (see `http.rs`).
 //!
 //! ```text
 //! handshake ─▶ session: open hook ─▶ history or resume (cursor) ─▶ live
@@ -7,7 +8,7 @@
 //! ```
 
 pub mod cursor;
-mod goodbye;
+pub mod goodbye;
 pub mod handshake;
 pub mod heartbeat;
 pub mod inbox;
@@ -23,11 +24,10 @@ use std::time::SystemTime;
 
 use parking_lot::RwLock;
 
-use crate::deliver::{ClassKey, Outbox};
+use crate::deliver::{ClassKey, Outbox, Reply};
 use crate::dialect::Notice;
 use crate::endpoint::Endpoint;
 use crate::filter::Args;
-use crate::frame;
 use crate::id::ConnectionId;
 use crate::log::Lane;
 use crate::plugin::CallContext;
@@ -115,8 +115,15 @@ impl Connection {
     pub fn notify(&self, notice: Notice<'_>) {
         let text = self.endpoint.dialect.notice(notice);
         let mut bytes = Vec::with_capacity(text.len() + 4);
-        frame::text(text.as_bytes(), &mut bytes);
+        self.outbox.wire().text(text.as_bytes(), &mut bytes);
         self.outbox.push(bytes);
+    }
+
+    /// Tells the client what became of what it sent.
+    pub fn answer(&self, reply: Reply) {
+        if let Some(reply) = self.outbox.keep(reply) {
+            self.notify(reply.notice());
+        }
     }
 
     /// Tells the client that something was not accepted.
@@ -126,6 +133,9 @@ impl Connection {
             "endpoint" => self.endpoint.name.clone(), "code" => rejection.code.to_string()
         )
         .increment(1);
-        self.notify(Notice::Error { msg_id, rejection });
+        self.answer(Reply::Error {
+            msg_id: msg_id.map(str::to_owned),
+            rejection: rejection.clone(),
+        });
     }
 }

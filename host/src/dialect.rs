@@ -29,7 +29,10 @@ pub struct Undecodable {
 #[derive(Debug, Clone)]
 pub enum Notice<'a> {
     /// A message was committed.
-    Ack { msg_id: &'a str, position: &'a str },
+    Ack {
+        msg_id: Option<&'a str>,
+        position: &'a str,
+    },
     /// A message, or the subscription itself, was not accepted.
     Error {
         msg_id: Option<&'a str>,
@@ -48,6 +51,14 @@ pub trait Dialect: Send + Sync {
     /// Reads a text frame. `handlers` are the message types that plugins answer.
     fn decode(&self, text: &str, handlers: &[String]) -> Result<Decoded, Undecodable>;
 
+    /// Reads the body of an HTTP request, whose method is the message's.
+    fn decode_request(
+        &self,
+        method: Method,
+        text: &str,
+        handlers: &[String],
+    ) -> Result<Decoded, Undecodable>;
+
     /// Appends an event, with its position if the subscriber asked for positions.
     fn event(&self, event: &Event, position: Option<&str>, out: &mut Vec<u8>);
 
@@ -60,5 +71,6 @@ pub trait Dialect: Send + Sync {
     /// A stored row.
     fn row(&self, row: Map<String, Value>) -> String;
 
+    /// Always a JSON object.
     fn notice(&self, notice: Notice<'_>) -> String;
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use axum::body::Body;
@@ -14,9 +15,11 @@ use hyper_util::server::conn::auto::upgrade::downcast;
 use parking_lot::RwLock;
 use serde_json::{Map, Value};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tracing::Instrument as _;
 
 use crate::clock::now_micros;
+use crate::close_code;
 use crate::config::Config;
 use crate::deliver::{ClassKey, HubMessage, Outbox};
 use crate::effects::Effects;
@@ -39,43 +42,25 @@ pub struct Arrival {
     pub config: Arc<Config>,
     /// The connection's place among those the server takes.
     pub slot: Slot,
+    /// Ends the TCP connection of a client that takes no bytes, whatever of its answer is
+    /// left. (WebSockets have a socket of their own.)
+    pub hangup: Arc<Notify>,
 }
 
 /// Answers an upgrade request; the connection then lives in a task of its own.
 pub async fn accept(
     endpoint: Arc<Endpoint>,
     arrival: Arrival,
-    mut request: Request<Body>,
+    request: Request<Body>,
 ) -> Response<Body> {
-    if !origin_allowed(request.headers(), &arrival.config.server.origins) {
-        let text = "pages of another origin may not connect; add it to `origins` under `[server]`";
-        return problem(StatusCode::FORBIDDEN, "origin_refused", text);
-    }
+    let mut request = request.map(|_| ());
     let Ok(response) = soketto::handshake::http::Server::new().receive_request(&request) else {
         let text = "not a WebSocket handshake that can be answered (RFC 6455, version 13)";
         return problem(StatusCode::BAD_REQUEST, "bad_handshake", text);
     };
-    let mut chain = endpoint.chain();
-    if chain.is_door_shut() {
-        let text = "the server's logic for this endpoint is out of service; try again later";
-        return problem(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, text);
-    }
-    let accepted = loop {
-        match connect(&chain, client(&endpoint, &arrival, &request)).await {
-            Ok(accepted) => break accepted,
-            Err(Refused::ByPlugin(refusal)) => return refused(refusal.status, &refusal.reason),
-            Err(Refused::Held) => {
-                let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL);
-                return problem(status, code, "internal error");
-            }
-            Err(Refused::Failed(error)) => {
-                let answer = failed(&endpoint, &error);
-                match chain.fallback().filter(|_| error.is_failure()) {
-                    Some(previous) => chain = previous,
-                    None => return answer,
-                }
-            }
-        }
+    let accepted = match admit(&endpoint, &arrival, &request).await {
+        Ok(accepted) => accepted,
+        Err(refusal) => return *refusal,
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let slot = arrival.slot;
@@ -94,14 +79,54 @@ pub async fn accept(
             tracing::error!("the upgraded connection is no TCP stream");
             return;
         };
-        let connection = establish(accepted.client, &accepted.groups, stream);
-        commit(&connection, accepted.effects).await;
+        let outbox = Outbox::new(stream, endpoint.settings.load().buffer);
+        let connection = establish(accepted, outbox).await;
         // Boxed: the handshake's own future must not hold room for the session's.
         Box::pin(session::run(connection, early)).await;
         drop(slot);
     };
     tokio::spawn(task.instrument(span));
     response.map(|()| Body::empty())
+}
+
+/// Lets a request in, a handshake or any other: its origin, the `connect` hooks.
+///
+/// # Errors
+/// The answer to one that is not let in.
+pub async fn admit(
+    endpoint: &Arc<Endpoint>,
+    arrival: &Arrival,
+    request: &Request<()>,
+) -> Result<Accepted, Box<Response<Body>>> {
+    let refuse = |status, code, text| Err(Box::new(problem(status, code, text)));
+    if !origin_allowed(request.headers(), &arrival.config.server.origins) {
+        let text = "pages of another origin may not connect; add it to `origins` under `[server]`";
+        return refuse(StatusCode::FORBIDDEN, "origin_refused", text);
+    }
+    let mut chain = endpoint.chain();
+    if chain.is_door_shut() {
+        let text = "the server's logic for this endpoint is out of service; try again later";
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, text);
+    }
+    loop {
+        match connect(&chain, client(endpoint, arrival, request)).await {
+            Ok(accepted) => return Ok(accepted),
+            Err(Refused::ByPlugin(refusal)) => {
+                return Err(Box::new(refused(refusal.status, &refusal.reason)));
+            }
+            Err(Refused::Held) => {
+                let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL);
+                return refuse(status, code, "internal error");
+            }
+            Err(Refused::Failed(error)) => {
+                let answer = failed(endpoint, &error);
+                match chain.fallback().filter(|_| error.is_failure()) {
+                    Some(previous) => chain = previous,
+                    None => return Err(Box::new(answer)),
+                }
+            }
+        }
+    }
 }
 
 /// The socket, and what has been read behind the handshake. Copied, because hyper's bytes
@@ -112,7 +137,7 @@ fn take_stream(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
 }
 
 /// Who asks to connect, before any hook has seen them.
-fn client(endpoint: &Arc<Endpoint>, arrival: &Arrival, request: &Request<Body>) -> Client {
+fn client(endpoint: &Arc<Endpoint>, arrival: &Arrival, request: &Request<()>) -> Client {
     Client {
         id: ConnectionId::random(),
         endpoint: endpoint.clone(),
@@ -127,8 +152,8 @@ fn client(endpoint: &Arc<Endpoint>, arrival: &Arrival, request: &Request<Body>) 
 }
 
 /// What the `connect` hooks made of a client.
-struct Accepted {
-    client: Client,
+pub struct Accepted {
+    pub client: Client,
     groups: Vec<String>,
     effects: Effects,
 }
@@ -208,8 +233,16 @@ async fn ask_again(connection: &Arc<Connection>, chain: &Chain) -> Result<Effect
     Ok(effects)
 }
 
-/// Makes the connection known to its endpoint and to fan-out.
-fn establish(client: Client, groups: &[String], stream: TcpStream) -> Arc<Connection> {
+/// Makes the connection known to its endpoint, then has done what the `connect` hooks
+/// want done.
+pub async fn establish(accepted: Accepted, outbox: Outbox) -> Arc<Connection> {
+    let connection = enter(accepted.client, &accepted.groups, outbox);
+    commit(&connection, accepted.effects).await;
+    connection
+}
+
+/// Makes the connection known to operators and to fan-out.
+fn enter(client: Client, groups: &[String], outbox: Outbox) -> Arc<Connection> {
     let endpoint = client.endpoint.clone();
     let settings = endpoint.settings();
     let connection = Arc::new(Connection {
@@ -218,7 +251,7 @@ fn establish(client: Client, groups: &[String], stream: TcpStream) -> Arc<Connec
         client: Arc::new(client),
         since: SystemTime::now(),
         class: RwLock::new(Arc::new(ClassKey::default())),
-        outbox: Arc::new(Outbox::new(stream, settings.buffer)),
+        outbox: Arc::new(outbox),
         lane: Arc::new(Lane::new(settings.in_flight)),
         judging: tokio::sync::Mutex::default(),
     });
@@ -232,11 +265,16 @@ fn establish(client: Client, groups: &[String], stream: TcpStream) -> Arc<Connec
         outbox: connection.outbox.clone(),
         user: connection.user_id().cloned(),
     });
+    // Whoever closes all of them has been here before, or sees this one.
+    if endpoint.stopping.load(Ordering::Relaxed) {
+        let code = close_code::GOING_AWAY;
+        connection.outbox.close(code.code, code.reason);
+    }
     connection
 }
 
 /// Same-origin, or on the list. Clients that are no browsers send no `Origin`.
-fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
+pub fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(ORIGIN) else {
         return true;
     };

@@ -7,13 +7,11 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tracing::Instrument as _;
 
 use crate::close_code;
-use crate::deliver::HubMessage;
 use crate::deliver::socket::Ending;
 use crate::frame;
 use crate::plugin::Cause;
@@ -70,7 +68,9 @@ impl Session {
     async fn serve(&mut self) {
         let connection = self.connection.clone();
         let outbox = &connection.outbox;
-        let stream = outbox.stream();
+        let Some(stream) = outbox.stream() else {
+            return;
+        };
         loop {
             match outbox.ending() {
                 Ending::Broken => return,
@@ -172,7 +172,8 @@ impl Session {
 
     /// Reads from the socket; false at its end.
     fn receive(&mut self) -> bool {
-        let open = self.inbox.read(self.connection.outbox.stream());
+        let stream = self.connection.outbox.stream();
+        let open = stream.is_some_and(|stream| self.inbox.read(stream));
         self.arrived();
         open
     }
@@ -237,20 +238,12 @@ impl Session {
             }
         }
         message::judge_again(connection.clone()).await;
-        let endpoint = &connection.endpoint;
         let cause = self.cause.take().unwrap_or_else(|| Cause {
             code: close_code::ABNORMAL,
             reason: "the connection broke".into(),
             clean: false,
         });
-        tracing::debug!(connection = %connection.id, code = cause.code, "closed");
-        if !endpoint.stopping.load(Ordering::Relaxed) {
-            goodbye::tell_plugins(connection, &cause).await;
-        }
-        endpoint.connections.write().remove(&connection.id);
-        endpoint.log.hub.send(HubMessage::Exit {
-            connection: connection.id,
-        });
+        goodbye::leave(connection, &cause).await;
     }
 }
 

@@ -69,7 +69,8 @@ impl Group {
         };
         match verdict {
             Verdict::Written { first } => {
-                if let Some(id) = &submission.source.message_id {
+                let id = submission.source.message_id.as_ref();
+                if id.is_some() || submission.source.awaited {
                     let position = submission.own.log.position(first).to_string();
                     reply(Reply::ack(id, position));
                 }
@@ -81,9 +82,7 @@ impl Group {
                 }
             }
             Verdict::Repeat { position } => {
-                if let Some(id) = &submission.source.message_id {
-                    reply(Reply::ack(id, position));
-                }
+                reply(Reply::ack(submission.source.message_id.as_ref(), position));
                 submission.lane.settle();
             }
             Verdict::Refused(rejection) => {
