@@ -5,6 +5,7 @@ pub mod bomb;
 pub mod client;
 pub mod command;
 pub mod database;
+pub mod events;
 pub mod guests;
 pub mod http;
 pub mod load;
@@ -16,5 +17,6 @@ pub mod require;
 pub mod server;
 
 pub use client::TestClient;
+pub use events::EventStream;
 pub use patience::{eventually, within};
 pub use server::{Setup, TestServer};

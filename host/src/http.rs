@@ -30,7 +30,7 @@ use tracing::Instrument as _;
 use crate::close_code;
 use crate::connection::handshake::{self, Arrival};
 use crate::connection::{Connection, goodbye};
-use crate::deliver::{Outbox, Reply, Wire};
+use crate::deliver::{Outbox, Reply};
 use crate::endpoint::Endpoint;
 use crate::log::Method;
 use crate::plugin::Cause;
@@ -90,12 +90,12 @@ impl Wanted {
         }
     }
 
-    /// Where what is for this client waits. JSON answers read the log when there is
-    /// something in it, so no event waits for them.
+    /// Where what is for this client waits.
     fn outbox(self, endpoint: &Endpoint) -> Outbox {
         match self {
-            Self::Publish(_) | Self::Messages { .. } => Outbox::for_answer(Wire::Elements, 0),
-            Self::Events => Outbox::for_answer(Wire::Events, endpoint.settings.load().buffer),
+            Self::Publish(_) => Outbox::for_sender(),
+            Self::Messages { .. } => Outbox::for_reader(),
+            Self::Events => Outbox::for_stream(endpoint.settings.load().buffer),
         }
     }
 }

@@ -27,12 +27,7 @@ pub fn rejected(rejection: &Rejection, msg_id: Option<&str>) -> Response<Body> {
         more.insert("_msg_id".into(), id.into());
     }
     let status = status::of(&rejection.code);
-    let mut response = extended(status, &rejection.code, &rejection.message, more);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        let seconds = HeaderValue::from(RETRY);
-        response.headers_mut().insert(RETRY_AFTER, seconds);
-    }
-    response
+    extended(status, &rejection.code, &rejection.message, more)
 }
 
 fn extended(
@@ -54,6 +49,10 @@ fn extended(
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/problem+json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, json);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from(RETRY));
+    }
     response
 }

@@ -327,6 +327,23 @@ impl TestServer {
         admin::request(method, &url, &[], Vec::new()).await
     }
 
+    /// Publishes a message by HTTP.
+    pub async fn publish(&self, method: &str, path: &str, message: serde_json::Value) -> Answer {
+        self.http_with(method, path, &[], message.to_string()).await
+    }
+
+    /// A request to the public listener with these headers and this body.
+    pub async fn http_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Answer {
+        let url = format!("http://{}{path}", self.address);
+        admin::request(method, &url, headers, body.into_bytes()).await
+    }
+
     /// A request to the admin API with the token.
     pub async fn api(&self, method: &str, path: &str) -> Answer {
         self.api_with(method, path, Vec::new()).await

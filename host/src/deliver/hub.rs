@@ -105,7 +105,8 @@ impl Hub {
             Step::Event(event) => self.select(event),
             Step::Reply { connection, reply } => self.reply(connection, reply),
             Step::Push { connection, json } => {
-                if let Some(connected) = self.roster.connections.get(&connection) {
+                let connected = self.roster.connections.get(&connection);
+                if let Some(connected) = connected.filter(|one| one.outbox.takes_sends()) {
                     self.batch.text(connection, connected.outbox.wire(), &json);
                 }
             }

@@ -52,9 +52,14 @@ pub struct Outbox {
 /// Where queued bytes go.
 enum Way {
     Socket(TcpStream),
-    /// To the task of an HTTP answer. What the host has to say about a message is no part
-    /// of the bytes: the task makes a status of it.
-    Answer(Mutex<Option<Reply>>),
+    /// To the task of an HTTP answer.
+    Answer {
+        /// What the host has to say about a message is no part of the bytes: the task makes
+        /// a status of it.
+        reply: Mutex<Option<Reply>>,
+        /// Whether plugins can send to it.
+        sends: bool,
+    },
 }
 
 #[derive(Default)]
@@ -112,10 +117,26 @@ impl Outbox {
         Self::through(Way::Socket(stream), Wire::WebSocket, limit)
     }
 
-    /// The way into an HTTP answer. With a limit of 0 no live event waits: the first one
-    /// makes a cursor of its subscriber.
-    pub fn for_answer(wire: Wire, limit: usize) -> Self {
-        Self::through(Way::Answer(Mutex::default()), wire, limit)
+    /// The way into a stream of events.
+    pub fn for_stream(limit: usize) -> Self {
+        Self::for_answer(Wire::Events, limit, true)
+    }
+
+    /// The way into the answer to a message. No events go there.
+    pub fn for_sender() -> Self {
+        Self::for_answer(Wire::Elements, 0, true)
+    }
+
+    /// The way into an answer that holds a part of the log, and nothing that plugins say to
+    /// a connection which is gone in a moment. No live event waits: the first one makes a
+    /// cursor of its subscriber.
+    pub fn for_reader() -> Self {
+        Self::for_answer(Wire::Elements, 0, false)
+    }
+
+    fn for_answer(wire: Wire, limit: usize, sends: bool) -> Self {
+        let reply = Mutex::default();
+        Self::through(Way::Answer { reply, sends }, wire, limit)
     }
 
     fn through(way: Way, wire: Wire, limit: usize) -> Self {
@@ -136,18 +157,23 @@ impl Outbox {
     pub fn stream(&self) -> Option<&TcpStream> {
         match &self.way {
             Way::Socket(stream) => Some(stream),
-            Way::Answer(_) => None,
+            Way::Answer { .. } => None,
         }
+    }
+
+    /// Whether plugins can send to this connection alone.
+    pub fn takes_sends(&self) -> bool {
+        !matches!(self.way, Way::Answer { sends: false, .. })
     }
 
     /// Whether answers of the host are kept for a task and not sent as texts.
     pub fn keeps_replies(&self) -> bool {
-        matches!(self.way, Way::Answer(_))
+        matches!(self.way, Way::Answer { .. })
     }
 
     /// Keeps the first answer of the host for the task; gives it back where there is none.
     pub fn keep(&self, reply: Reply) -> Option<Reply> {
-        let Way::Answer(kept) = &self.way else {
+        let Way::Answer { reply: kept, .. } = &self.way else {
             return Some(reply);
         };
         kept.lock().get_or_insert(reply);
@@ -159,7 +185,7 @@ impl Outbox {
     pub fn reply(&self) -> Option<Reply> {
         match &self.way {
             Way::Socket(_) => None,
-            Way::Answer(kept) => kept.lock().take(),
+            Way::Answer { reply, .. } => reply.lock().take(),
         }
     }
 

@@ -69,7 +69,8 @@ pub async fn publish(connection: &Arc<Connection>, request: Publication<'_>) -> 
         Ok(decoded) => decoded,
         Err(refused) => return rejected(&refused.rejection, refused.msg_id.as_deref()),
     };
-    if let Err(rejection) = name(&mut decoded, request.headers) {
+    let nameless = connection.client.name.is_none();
+    if let Err(rejection) = name(&mut decoded, request.headers, nameless) {
         return rejected(&rejection, None);
     }
     let created = matches!(
@@ -131,8 +132,9 @@ fn from_query(args: &Args) -> String {
     Value::Object(message).to_string()
 }
 
-/// Gives the message the id that its request has in a header.
-fn name(decoded: &mut Decoded, headers: &HeaderMap) -> Result<(), Rejection> {
+/// Gives the message the id that its request has in a header. `nameless` is a sender to
+/// whom the `connect` hooks have given no name.
+fn name(decoded: &mut Decoded, headers: &HeaderMap, nameless: bool) -> Result<(), Rejection> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(());
     };
@@ -147,8 +149,10 @@ fn name(decoded: &mut Decoded, headers: &HeaderMap) -> Result<(), Rejection> {
         return Err(Rejection::new(code::BAD_KEY, text));
     }
     decoded.msg_id = Some(key.to_owned());
-    // Who is nobody and has no name of its own would find its key in no other request.
-    decoded.client.get_or_insert_with(|| key.to_owned());
+    if nameless {
+        // Without a user either, it would find its key in no other request.
+        decoded.client.get_or_insert_with(|| key.to_owned());
+    }
     Ok(())
 }
 
