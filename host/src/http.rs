@@ -184,7 +184,7 @@ async fn serve(
             }
             Wanted::Events => events::stream(&connection, answer, &hangup).await,
         };
-        goodbye::leave(&connection, &cause).await;
+        goodbye::leave(&connection, cause).await;
         drop(slot);
     };
     task.instrument(span).await;

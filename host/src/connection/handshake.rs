@@ -23,7 +23,7 @@ use crate::close_code;
 use crate::config::Config;
 use crate::deliver::{ClassKey, HubMessage, Outbox};
 use crate::effects::Effects;
-use crate::endpoint::{Chain, Endpoint};
+use crate::endpoint::{Chain, Endpoint, Work};
 use crate::filter::parse_query;
 use crate::id::ConnectionId;
 use crate::judge;
@@ -109,7 +109,8 @@ pub async fn admit(
         return refuse(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, text);
     }
     loop {
-        match connect(&chain, client(endpoint, arrival, request)).await {
+        let asked = connect(chain.clone(), client(endpoint, arrival, request));
+        match Work::new(endpoint, asked).await {
             Ok(accepted) => return Ok(accepted),
             Err(Refused::ByPlugin(refusal)) => {
                 return Err(Box::new(refused(refusal.status, &refusal.reason)));
@@ -168,7 +169,7 @@ enum Refused {
 }
 
 /// Runs the `connect` hooks in order; each sees what those before it have set.
-async fn connect(chain: &Chain, client: Client) -> Result<Accepted, Refused> {
+async fn connect(chain: Arc<Chain>, client: Client) -> Result<Accepted, Refused> {
     let mut client = Arc::new(client);
     let (mut groups, mut effects) = (Vec::new(), Effects::default());
     for generation in chain.with(Hook::Connect) {

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::close_code;
 use crate::connection::{Connection, cursor, start};
 use crate::deliver::socket::Ending;
+use crate::endpoint::Work;
 use crate::plugin::Cause;
 
 use super::{Answer, answered, refusal};
@@ -29,7 +30,7 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 
 /// Serves a stream to its end.
 pub async fn stream(connection: &Arc<Connection>, answer: Answer, hangup: &Notify) -> Cause {
-    start::start(connection.clone()).await;
+    Work::new(&connection.endpoint, start::start(connection.clone())).await;
     if let Some(refused) = refusal(connection) {
         // The client may have left.
         let _ = answer.send(refused);
@@ -60,7 +61,8 @@ async fn feed(
             return closed();
         }
         if let Some(next) = outbox.lag() {
-            cursor::advance(connection.clone(), next).await;
+            let advance = cursor::advance(connection.clone(), next);
+            Work::new(&connection.endpoint, advance).await;
             continue;
         }
         let stuck = outbox

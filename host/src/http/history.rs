@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::connection::{Connection, cursor, start};
 use crate::deliver::socket::Ending;
+use crate::endpoint::Work;
 use crate::problem::rejected;
 use crate::rejection::{Rejection, code};
 
@@ -29,7 +30,7 @@ pub struct Page {
 /// Reads up to the head, or waits if nothing is there, and answers.
 pub async fn answer(connection: &Arc<Connection>, wait: Duration, mut answer: Answer) {
     let until = Instant::now() + wait;
-    start::start(connection.clone()).await;
+    Work::new(&connection.endpoint, start::start(connection.clone())).await;
     let mut page = Page::default();
     page.fill(connection).await;
     if page.is_empty() && !wait.is_zero() {
@@ -74,7 +75,7 @@ impl Page {
                 self.more = true;
                 return;
             }
-            cursor::advance(connection.clone(), next).await;
+            Work::new(endpoint, cursor::advance(connection.clone(), next)).await;
         }
     }
 

@@ -14,6 +14,7 @@ use crate::config::duration;
 use crate::connection::{Connection, cursor};
 use crate::deliver::HubMessage;
 use crate::deliver::socket::Ending;
+use crate::endpoint::Work;
 use crate::filter::{parse_query, reserved};
 use crate::rejection::{Rejection, code};
 
@@ -51,7 +52,8 @@ pub async fn until(
     while page.is_empty() && outbox.ending() == Ending::Open && Instant::now() < end {
         if let Some(next) = outbox.next_from_log() {
             // At the head: it becomes live, unless something has come meanwhile.
-            cursor::advance(connection.clone(), next).await;
+            let advance = cursor::advance(connection.clone(), next);
+            Work::new(&connection.endpoint, advance).await;
         } else {
             tokio::select! {
                 () = outbox.woken() => {}

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::connection::{Connection, message};
 use crate::deliver::Reply;
 use crate::dialect::Decoded;
+use crate::endpoint::Work;
 use crate::filter::Args;
 use crate::log::Method;
 use crate::log::submission::Command;
@@ -80,7 +81,8 @@ pub async fn publish(connection: &Arc<Connection>, request: Publication<'_>) -> 
             ..
         }
     );
-    message::request(connection.clone(), chain, decoded).await;
+    let judging = message::request(connection.clone(), chain, decoded);
+    Work::new(endpoint, judging).await;
     let reply = settled(connection).await;
     answer(connection, &reply, created)
 }
@@ -164,7 +166,10 @@ async fn settled(connection: &Arc<Connection>) -> Reply {
         }
         tokio::select! {
             () = connection.outbox.woken() => {}
-            () = connection.lane.returned() => message::judge_again(connection.clone()).await,
+            () = connection.lane.returned() => {
+                let again = message::judge_again(connection.clone());
+                Work::new(&connection.endpoint, again).await;
+            }
         }
     }
 }
