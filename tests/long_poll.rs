@@ -108,6 +108,17 @@ async fn a_wait_in_vain_ends_with_a_position_that_has_moved_on() {
 }
 
 #[tokio::test]
+async fn what_shapes_history_does_not_mute_the_wait() {
+    let server = server().await;
+    post(&server, json!({"body": "old", "n": 1})).await;
+    let path = "/chat?_limit=0&_c=body&_wait=55s";
+    let request = waiting(&server, path).await;
+    post(&server, json!({"body": "new", "n": 2})).await;
+    let (messages, _) = request.await.unwrap().messages();
+    assert_eq!(messages, [json!({"body": "new"})]);
+}
+
+#[tokio::test]
 async fn one_poll_after_the_other_sees_everything_once() {
     let server = server().await;
     let mut position = head(&server, "/chat").await;

@@ -24,7 +24,7 @@ use crate::dialect::Notice;
 use crate::effects::GroupChange;
 use crate::id::ConnectionId;
 use crate::log::Event;
-use crate::log::submission::{MessageId, Source};
+use crate::log::submission::{MessageId, Receipt, Source};
 use crate::rejection::Rejection;
 
 pub use class::{ClassKey, Encoder};
@@ -62,7 +62,7 @@ pub enum Reply {
     Ack {
         /// None where the message had none, and its sender waits for the answer.
         msg_id: Option<String>,
-        position: String,
+        receipt: Receipt,
     },
     Error {
         msg_id: Option<String>,
@@ -71,19 +71,19 @@ pub enum Reply {
 }
 
 impl Reply {
-    pub fn ack(id: Option<&MessageId>, position: String) -> Self {
+    pub fn ack(id: Option<&MessageId>, receipt: Receipt) -> Self {
         Self::Ack {
             msg_id: id.map(|id| id.id.clone()),
-            position,
+            receipt,
         }
     }
 
     /// As a dialect writes it.
     pub fn notice(&self) -> Notice<'_> {
         match self {
-            Self::Ack { msg_id, position } => Notice::Ack {
+            Self::Ack { msg_id, receipt } => Notice::Ack {
                 msg_id: msg_id.as_deref(),
-                position,
+                receipt,
             },
             Self::Error { msg_id, rejection } => Notice::Error {
                 msg_id: msg_id.as_deref(),

@@ -323,8 +323,7 @@ impl TestServer {
 
     /// A plain request to the public listener.
     pub async fn http(&self, method: &str, path: &str) -> Answer {
-        let url = format!("http://{}{path}", self.address);
-        admin::request(method, &url, &[], Vec::new()).await
+        self.http_with(method, path, &[], String::new()).await
     }
 
     /// Publishes a message by HTTP.
@@ -340,6 +339,8 @@ impl TestServer {
         headers: &[(&str, &str)],
         body: String,
     ) -> Answer {
+        // As browsers do it.
+        let path = path.replace('<', "%3C").replace('>', "%3E");
         let url = format!("http://{}{path}", self.address);
         admin::request(method, &url, headers, body.into_bytes()).await
     }

@@ -80,6 +80,10 @@ async fn send_on(
         awaited: connection.outbox.keeps_replies(),
         attempts: 0,
     };
+    if judge::is_selection(&source.command) {
+        // It is about what its sender has sent before, too.
+        judge_returned(connection).await;
+    }
     let epoch = turn(connection).await;
     let _floor = judge::outside::floor(connection, source.attempts).await;
     submit(connection, Ok(chain), source, epoch).await;
@@ -180,11 +184,11 @@ async fn refuse(connection: &Connection, message_id: Option<MessageId>, rejectio
     };
     let endpoint = &connection.endpoint;
     let committed = match &endpoint.reader.storage {
-        Some(storage) => storage.message_position(endpoint.log.id, &id).await,
+        Some(storage) => storage.receipt(endpoint.log.id, &id).await,
         None => Ok(None),
     };
     match committed {
-        Ok(Some(position)) => connection.answer(Reply::ack(Some(&id), position)),
+        Ok(Some(receipt)) => connection.answer(Reply::ack(Some(&id), receipt)),
         _ => connection.refuse(Some(&id.id), rejection),
     }
 }

@@ -104,8 +104,8 @@ impl Dialect for Gramex {
         Self::read(text, Some(method), handlers)
     }
 
-    fn event(&self, event: &Event, position: Option<&str>, out: &mut Vec<u8>) {
-        with_position(&event.sent, position, out);
+    fn event(&self, _: &Event, sent: &[u8], position: Option<&str>, out: &mut Vec<u8>) {
+        with_position(sent, position, out);
     }
 
     fn removal(&self, id: &str, position: Option<&str>, out: &mut Vec<u8>) {
@@ -126,12 +126,15 @@ impl Dialect for Gramex {
 
     fn notice(&self, notice: Notice<'_>) -> String {
         let frame = match notice {
-            Notice::Ack { msg_id, position } => {
+            Notice::Ack { msg_id, receipt } => {
                 let mut ack = Map::new();
                 if let Some(id) = msg_id {
                     ack.insert("_msg_id".into(), id.into());
                 }
-                ack.insert("position".into(), position.into());
+                ack.insert("position".into(), receipt.position.as_str().into());
+                if let Some(rows) = receipt.rows {
+                    ack.insert("rows".into(), rows.into());
+                }
                 json!({ "_ack": ack })
             }
             Notice::Error { msg_id, rejection } => {

@@ -13,7 +13,7 @@ use crate::connection::{Connection, message};
 use crate::deliver::Reply;
 use crate::dialect::Decoded;
 use crate::endpoint::Work;
-use crate::filter::Args;
+use crate::filter::{self, Args};
 use crate::log::Method;
 use crate::log::submission::Command;
 use crate::problem::{problem, rejected};
@@ -119,9 +119,14 @@ async fn text(connection: &Connection, mut body: Body) -> Result<String, Rejecti
     })
 }
 
-/// The message of a DELETE without a body: many clients send none with that method.
+/// The message of a DELETE without a body: many clients send none with that method. Keys
+/// for hooks are left out of it, but not `_limit` and its like: they would seem to bound
+/// what is deleted, so they are to be refused.
 fn from_query(args: &Args) -> String {
-    let keys = args.iter().filter(|(key, _)| !key.starts_with('_'));
+    let shapes = |key: &str| filter::RESERVED.contains(&key);
+    let keys = args
+        .iter()
+        .filter(|(key, _)| !key.starts_with('_') || shapes(key));
     let message: Map<_, _> = keys
         .map(|(key, values)| {
             let value = match values.as_slice() {
@@ -208,13 +213,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_makes_a_message_of_all_its_keys_but_reserved_ones() {
+    fn a_query_makes_a_message_of_all_its_keys_but_those_for_hooks() {
         let args = vec![
             ("id".to_owned(), vec!["x".to_owned()]),
             ("_client".to_owned(), vec!["me".to_owned()]),
             ("topic".to_owned(), vec!["a".to_owned(), "b".to_owned()]),
         ];
         assert_eq!(from_query(&args), r#"{"id":"x","topic":["a","b"]}"#);
+        let args = vec![("_limit".to_owned(), vec!["1".to_owned()])];
+        assert_eq!(from_query(&args), r#"{"_limit":"1"}"#);
         assert_eq!(from_query(&Args::new()), "{}");
     }
 }

@@ -24,10 +24,19 @@ const STATUSES: &[(StatusCode, &[&str])] = &[
             code::BAD_FILTER,
         ],
     ),
+    (StatusCode::FORBIDDEN, &[code::FORBIDDEN]),
     (StatusCode::NOT_FOUND, &[code::NOT_FOUND]),
     (StatusCode::CONFLICT, &[code::CONSTRAINT, code::CONFLICT]),
     (StatusCode::PAYLOAD_TOO_LARGE, &[code::TOO_LARGE]),
-    (OF_PLUGINS, &[code::REJECTED, code::MSG_ID_REUSED]),
+    (
+        OF_PLUGINS,
+        &[
+            code::REJECTED,
+            code::MSG_ID_REUSED,
+            code::TOO_MANY_ROWS,
+            code::EXPRESSION_FAILED,
+        ],
+    ),
     (StatusCode::INTERNAL_SERVER_ERROR, &[code::INTERNAL]),
     (
         StatusCode::SERVICE_UNAVAILABLE,

@@ -7,7 +7,7 @@ use metrics::counter;
 use super::appender::Verdict;
 use super::endpoint_log::EndpointLog;
 use super::event::Event;
-use super::submission::{Item, Part, Source, Submission};
+use super::submission::{Item, Part, Receipt, Source, Submission};
 use crate::deliver::{Delivery, HubMessage, Reply, Step};
 
 /// Publishes what was committed: to the ring first, so that cursors find it, then to
@@ -71,18 +71,24 @@ impl Group {
             Verdict::Written { first } => {
                 let id = submission.source.message_id.as_ref();
                 if id.is_some() || submission.source.awaited {
-                    let position = submission.own.log.position(first).to_string();
-                    reply(Reply::ack(id, position));
+                    let receipt = Receipt {
+                        position: submission.own.log.position(first).to_string(),
+                        rows: submission.rows,
+                    };
+                    reply(Reply::ack(id, receipt));
                 }
                 submission.lane.settle();
+                for part in submission.parts() {
+                    part.alerts.committed(&part.log.name);
+                }
                 let source = submission.source;
                 self.publish(submission.own, &source);
                 for part in submission.published {
                     self.publish(part, &source);
                 }
             }
-            Verdict::Repeat { position } => {
-                reply(Reply::ack(submission.source.message_id.as_ref(), position));
+            Verdict::Repeat(receipt) => {
+                reply(Reply::ack(submission.source.message_id.as_ref(), receipt));
                 submission.lane.settle();
             }
             Verdict::Refused(rejection) => {
