@@ -9,6 +9,7 @@ use crate::support::{Setup, TestClient, TestServer};
 mod expiry;
 mod expressions;
 mod first_frame;
+mod http;
 mod key_set;
 mod plugins;
 mod proxy;

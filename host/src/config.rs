@@ -62,7 +62,7 @@ pub use retention::Retention;
 pub use secret::Secret;
 pub use server::ServerConfig;
 pub use storage::{StorageConfig, StorageUrl};
-pub use units::{show_duration, show_size};
+pub use units::{duration, show_duration, show_size};
 
 use path::Paths;
 use reader::{Environment, Reading, Section, Wrong};

@@ -1,4 +1,5 @@
-//! One WebSocket connection: who it is, its way out, its messages' way in.
+//! One connection: who it is, its way out, its messages' way in. Usually a WebSocket; a
+//! request by plain HTTP is one for as long as it lasts (see `http.rs`).
 //!
 //! ```text
 //! handshake ─▶ session: open hook ─▶ history or resume (cursor) ─▶ live
@@ -7,8 +8,9 @@
 //! ```
 
 pub mod cursor;
+pub mod expiry;
 mod first_frame;
-mod goodbye;
+pub mod goodbye;
 pub mod handshake;
 pub mod heartbeat;
 pub mod inbox;
@@ -22,16 +24,15 @@ mod surroundings;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use parking_lot::RwLock;
 
 use crate::auth::User;
-use crate::deliver::{ClassKey, Outbox};
+use crate::deliver::{ClassKey, Outbox, Reply};
 use crate::dialect::Notice;
 use crate::endpoint::Endpoint;
 use crate::filter::Args;
-use crate::frame;
 use crate::id::ConnectionId;
 use crate::log::Lane;
 use crate::plugin::CallContext;
@@ -123,11 +124,6 @@ impl Connection {
         self.client.user.get().map(|user| &user.id)
     }
 
-    /// When it ends, because the token does that it was made with.
-    pub fn until(&self) -> Option<Instant> {
-        self.client.user.get()?.until
-    }
-
     /// Events it has not been sent, as far as it reads the log; 0 while live.
     pub fn lag(&self) -> u64 {
         let next = self.outbox.next_from_log();
@@ -140,8 +136,15 @@ impl Connection {
     pub fn notify(&self, notice: Notice<'_>) {
         let text = self.endpoint.dialect.notice(notice);
         let mut bytes = Vec::with_capacity(text.len() + 4);
-        frame::text(text.as_bytes(), &mut bytes);
+        self.outbox.wire().text(text.as_bytes(), &mut bytes);
         self.outbox.push(bytes);
+    }
+
+    /// Tells the client what became of what it sent.
+    pub fn answer(&self, reply: Reply) {
+        if let Some(reply) = self.outbox.keep(reply) {
+            self.notify(reply.notice());
+        }
     }
 
     /// Tells the client that something was not accepted.
@@ -151,6 +154,9 @@ impl Connection {
             "endpoint" => self.endpoint.name.clone(), "code" => rejection.code.to_string()
         )
         .increment(1);
-        self.notify(Notice::Error { msg_id, rejection });
+        self.answer(Reply::Error {
+            msg_id: msg_id.map(str::to_owned),
+            rejection: rejection.clone(),
+        });
     }
 }

@@ -37,7 +37,7 @@ pub struct Undecodable {
 pub enum Notice<'a> {
     /// A message was committed.
     Ack {
-        msg_id: &'a str,
+        msg_id: Option<&'a str>,
         receipt: &'a Receipt,
     },
     /// The client's token was accepted: it is this user from here on.
@@ -68,6 +68,14 @@ pub trait Dialect: Send + Sync {
     /// sends a token means nobody to read it.
     fn credentials(&self, text: &str) -> Option<Result<Credentials, Undecodable>>;
 
+    /// Reads the body of an HTTP request, whose method is the message's.
+    fn decode_request(
+        &self,
+        method: Method,
+        text: &str,
+        handlers: &[String],
+    ) -> Result<Decoded, Undecodable>;
+
     /// Appends an event, with its position if the subscriber asked for positions. `sent`
     /// is what the subscriber is shown of what was sent: a JSON object.
     fn event(&self, event: &Event, sent: &[u8], position: Option<&str>, out: &mut Vec<u8>);
@@ -81,5 +89,6 @@ pub trait Dialect: Send + Sync {
     /// A stored row.
     fn row(&self, row: Map<String, Value>) -> String;
 
+    /// Always a JSON object.
     fn notice(&self, notice: Notice<'_>) -> String;
 }

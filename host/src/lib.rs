@@ -26,6 +26,7 @@ pub mod filter;
 pub mod frame;
 #[cfg(test)]
 mod golden;
+pub mod http;
 pub mod id;
 pub mod judge;
 pub mod kv;

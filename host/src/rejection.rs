@@ -22,8 +22,8 @@ pub mod code {
     pub const UNKNOWN_METHOD: &str = "unknown_method";
     /// `_type` names no handler of the endpoint.
     pub const UNKNOWN_TYPE: &str = "unknown_type";
-    /// A reserved key (`_msg_id`, `_client`, `_after`, `_auth`) has a value it can't have, or
-    /// stands where it can't.
+    /// A reserved key (`_msg_id`, `_client`, `_after`, `_wait`, `_auth`) has a value it can't have,
+    /// or stands where it can't.
     pub const BAD_KEY: &str = "bad_key";
     /// PUT or DELETE that does not say which rows.
     pub const MISSING_ID: &str = "missing_id";
@@ -86,7 +86,7 @@ pub mod code {
         ),
         (
             BAD_KEY,
-            "A reserved key (`_msg_id`, `_client`, `_after`, `_auth`) has a value it can't have, or stands where it can't.",
+            "A reserved key (`_msg_id`, `_client`, `_after`, `_wait`, `_auth`) has a value it can't have, or stands where it can't.",
             "See the message for what it takes.",
         ),
         (
@@ -223,6 +223,7 @@ impl std::error::Error for Rejection {}
 mod tests {
     use super::code;
     use crate::golden;
+    use crate::http::status;
 
     #[test]
     fn the_page_of_errors_is_up_to_date() {
@@ -237,10 +238,15 @@ mod tests {
              and the connection stays open. `code` is stable and meant for programs, \
              `message` for people. `_msg_id` is that of the message, if it had one; \
              `details` is there where there is more to say. Plugins add codes of their own.\n\n\
-             | Code | What has happened | What to do |\n| --- | --- | --- |\n",
+             Who sends by [HTTP](http.md) gets the same as problem details (RFC 9457): `code`, \
+             `details` and `_msg_id`, the message as `detail`, and the status of the table. A \
+             plugin's own codes are 422 there; a `connect` hook that refuses gives the status \
+             itself.\n\n\
+             | Code | HTTP | What has happened | What to do |\n| --- | --- | --- | --- |\n",
         );
         for (code, happened, remedy) in code::ALL {
-            page += &format!("| `{code}` | {happened} | {remedy} |\n");
+            let status = status::of(code).as_u16();
+            page += &format!("| `{code}` | {status} | {happened} | {remedy} |\n");
         }
         golden::compare(&golden::repository("docs/errors.md"), &page);
     }

@@ -6,7 +6,7 @@ use super::{ask, connect, signer};
 use crate::support::tokens::now;
 use crate::support::{Setup, TestClient, TestServer, eventually};
 
-async fn server(close_expired: bool) -> TestServer {
+pub async fn server(close_expired: bool) -> TestServer {
     let config = format!(
         "[auth.jwt]\nsecret = \"{}\"\nleeway = \"0s\"\nclose_expired = {close_expired}\n\
          [endpoints.chat]\npath = \"/chat\"\ncolumns.body = \"TEXT\"\nplugins = [\"relay\"]\n",
@@ -15,7 +15,8 @@ async fn server(close_expired: bool) -> TestServer {
     Setup::new(&config).guest("relay").start().await
 }
 
-fn token(seconds: u64) -> String {
+/// A token with this many seconds left, or up to one less.
+pub fn token(seconds: u64) -> String {
     signer().token(json!({"sub": "ann", "exp": now() + seconds}))
 }
 

@@ -32,7 +32,7 @@ pub fn set_cookie(head: &str) -> Option<&str> {
         .find_map(|line| line.strip_prefix("set-cookie: "))
 }
 
-async fn server() -> TestServer {
+pub async fn server() -> TestServer {
     let config = r#"
         [auth.session]
         secret = "sesame-sesame-sesame-sesame-sesame"

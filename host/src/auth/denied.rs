@@ -1,7 +1,7 @@
 //! Why a request is not let in, and the answer that says so.
 
 use axum::body::Body;
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::problem::problem;
@@ -55,18 +55,14 @@ impl Denied {
             Self::NoKeys => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut response = problem(status, self.code(), &self.message());
-        let header = match self {
-            Self::Anonymous => Some((WWW_AUTHENTICATE, "Bearer realm=\"hookcast\"")),
-            Self::BadToken(_) => Some((
-                WWW_AUTHENTICATE,
-                "Bearer realm=\"hookcast\", error=\"invalid_token\"",
-            )),
-            Self::NoKeys => Some((RETRY_AFTER, "5")),
-            Self::Forbidden | Self::BadProxy(_) => None,
+        let scheme = match self {
+            Self::Anonymous => Some("Bearer realm=\"hookcast\""),
+            Self::BadToken(_) => Some("Bearer realm=\"hookcast\", error=\"invalid_token\""),
+            Self::Forbidden | Self::BadProxy(_) | Self::NoKeys => None,
         };
-        if let Some((name, value)) = header {
-            let value = HeaderValue::from_static(value);
-            response.headers_mut().insert(name, value);
+        if let Some(scheme) = scheme {
+            let scheme = HeaderValue::from_static(scheme);
+            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
         }
         response
     }

@@ -39,7 +39,7 @@ pub(super) fn signing_key(value: &Value<'_>) -> Result<Option<Secret>, Wrong> {
             format!("has {length} bytes, and whoever guesses it can be anybody"),
             format!(
                 "use at least {KEY_BYTES}, for example the output of `openssl rand -hex 32`; best \
-                 from the environment, as ${{NAME}}"
+                 from the environment, as ${{NAME}}, or a file, as ${{file:PATH}}"
             ),
         )),
     }

@@ -1,23 +1,25 @@
 //! From an HTTP request to a connection: identity, `connect` hooks, upgrade.
 
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use axum::body::Body;
 use futures_util::FutureExt as _;
 use http::header::SET_COOKIE;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use parking_lot::RwLock;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tracing::Instrument as _;
 
 use crate::auth::{self, Identity, User};
 use crate::clock::now_micros;
+use crate::close_code;
 use crate::deliver::{ClassKey, HubMessage, Outbox};
 use crate::effects::Effects;
 use crate::endpoint::{Chain, Endpoint, Work};
@@ -37,50 +39,27 @@ pub struct Arrival {
     pub path_parameters: Vec<(String, String)>,
     /// The connection's place among those the server takes.
     pub slot: Slot,
+    /// Ends the TCP connection of a client that takes no bytes, whatever of its answer is
+    /// left. (WebSockets have a socket of their own.)
+    pub hangup: Arc<Notify>,
 }
 
 /// Answers an upgrade request; the connection then lives in a task of its own.
 pub async fn accept(
     endpoint: Arc<Endpoint>,
     arrival: Arrival,
-    mut request: Request<Body>,
+    request: Request<Body>,
 ) -> Response<Body> {
+    let mut request = request.map(|_| ());
     let Ok(response) = soketto::handshake::http::Server::new().receive_request(&request) else {
         let text = "not a WebSocket handshake that can be answered (RFC 6455, version 13)";
         return problem(StatusCode::BAD_REQUEST, "bad_handshake", text);
     };
-    let mut chain = endpoint.chain();
-    if chain.is_door_shut() {
-        let text = "the server's logic for this endpoint is out of service; try again later";
-        return problem(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, text);
-    }
-    let request_by = auth::Request {
-        uri: request.uri(),
-        headers: request.headers(),
-        peer: arrival.address,
+    let mut accepted = match admit(&endpoint, &arrival, &request).await {
+        Ok(accepted) => accepted,
+        Err(refusal) => return *refusal,
     };
-    let who = match endpoint.identify(&request_by).await {
-        Ok(who) => who,
-        Err(denied) => return denied.response(),
-    };
-    let accepted = loop {
-        let asked = connect(chain.clone(), client(&endpoint, &arrival, &who));
-        match Work::new(&endpoint, asked).await {
-            Ok(accepted) => break accepted,
-            Err(Refused::ByPlugin(refusal)) => return refused(refusal.status, &refusal.reason),
-            Err(Refused::Held) => {
-                let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL);
-                return problem(status, code, "internal error");
-            }
-            Err(Refused::Failed(error)) => {
-                let answer = failed(&endpoint, &error);
-                match chain.fallback().filter(|_| error.is_failure()) {
-                    Some(previous) => chain = previous,
-                    None => return answer,
-                }
-            }
-        }
-    };
+    let set_cookie = accepted.set_cookie.take();
     let upgrade = hyper::upgrade::on(&mut request);
     let slot = arrival.slot;
     let span = tracing::info_span!(
@@ -98,18 +77,66 @@ pub async fn accept(
             tracing::error!("the upgraded connection is no TCP stream");
             return;
         };
-        let connection = establish(accepted.client, &accepted.groups, stream);
-        commit(&connection, accepted.effects).await;
+        let outbox = Outbox::new(stream, endpoint.settings.load().buffer);
+        let connection = establish(accepted, outbox).await;
         // Boxed: the handshake's own future must not hold room for the session's.
         Box::pin(session::run(connection, early)).await;
         drop(slot);
     };
     tokio::spawn(task.instrument(span));
     let mut response = response.map(|()| Body::empty());
-    if let Some(cookie) = who.set_cookie {
+    if let Some(cookie) = set_cookie {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     response
+}
+
+/// Lets a request in, a handshake or any other: finds out who sends it, and asks the
+/// `connect` hooks.
+///
+/// # Errors
+/// The answer to one that is not let in.
+pub async fn admit(
+    endpoint: &Arc<Endpoint>,
+    arrival: &Arrival,
+    request: &Request<()>,
+) -> Result<Accepted, Box<Response<Body>>> {
+    let refuse = |status, code, text| Err(Box::new(problem(status, code, text)));
+    let asking = auth::Request {
+        uri: request.uri(),
+        headers: request.headers(),
+        peer: arrival.address,
+    };
+    let who = endpoint.identify(&asking).await;
+    let who = who.map_err(|denied| Box::new(denied.response()))?;
+    let mut chain = endpoint.chain();
+    if chain.is_door_shut() {
+        let text = "the server's logic for this endpoint is out of service; try again later";
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, text);
+    }
+    loop {
+        let asked = connect(chain.clone(), client(endpoint, arrival, &who));
+        match Work::new(endpoint, asked).await {
+            Ok(mut accepted) => {
+                accepted.set_cookie = who.set_cookie;
+                return Ok(accepted);
+            }
+            Err(Refused::ByPlugin(refusal)) => {
+                return Err(Box::new(refused(refusal.status, &refusal.reason)));
+            }
+            Err(Refused::Held) => {
+                let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL);
+                return refuse(status, code, "internal error");
+            }
+            Err(Refused::Failed(error)) => {
+                let answer = failed(endpoint, &error);
+                match chain.fallback().filter(|_| error.is_failure()) {
+                    Some(previous) => chain = previous,
+                    None => return Err(Box::new(answer)),
+                }
+            }
+        }
+    }
 }
 
 /// The socket, and what has been read behind the handshake. Copied, because hyper's bytes
@@ -136,10 +163,12 @@ fn client(endpoint: &Arc<Endpoint>, arrival: &Arrival, who: &Identity) -> Client
 }
 
 /// What the `connect` hooks made of a client.
-pub(super) struct Accepted {
+pub struct Accepted {
     pub client: Client,
-    pub groups: Vec<String>,
-    pub effects: Effects,
+    pub(super) groups: Vec<String>,
+    pub(super) effects: Effects,
+    /// The session's, where it is new.
+    pub set_cookie: Option<HeaderValue>,
 }
 
 /// Why a client is not let in.
@@ -181,6 +210,7 @@ pub(super) async fn connect(chain: Arc<Chain>, client: Client) -> Result<Accepte
         client,
         groups,
         effects,
+        set_cookie: None,
     })
 }
 
@@ -220,8 +250,16 @@ async fn ask_again(connection: &Arc<Connection>, chain: &Chain) -> Result<Effect
     Ok(effects)
 }
 
-/// Makes the connection known to its endpoint and to fan-out.
-fn establish(client: Client, groups: &[String], stream: TcpStream) -> Arc<Connection> {
+/// Makes the connection known to its endpoint, then has done what the `connect` hooks
+/// want done.
+pub async fn establish(accepted: Accepted, outbox: Outbox) -> Arc<Connection> {
+    let connection = enter(accepted.client, &accepted.groups, outbox);
+    commit(&connection, accepted.effects).await;
+    connection
+}
+
+/// Makes the connection known to operators and to fan-out.
+fn enter(client: Client, groups: &[String], outbox: Outbox) -> Arc<Connection> {
     let endpoint = client.endpoint.clone();
     let settings = endpoint.settings();
     let connection = Arc::new(Connection {
@@ -230,7 +268,7 @@ fn establish(client: Client, groups: &[String], stream: TcpStream) -> Arc<Connec
         client: Arc::new(client),
         since: SystemTime::now(),
         class: RwLock::new(Arc::new(ClassKey::default())),
-        outbox: Arc::new(Outbox::new(stream, settings.buffer)),
+        outbox: Arc::new(outbox),
         lane: Arc::new(Lane::new(settings.in_flight)),
         judging: tokio::sync::Mutex::default(),
         spoken: AtomicBool::new(false),
@@ -245,6 +283,11 @@ fn establish(client: Client, groups: &[String], stream: TcpStream) -> Arc<Connec
         outbox: connection.outbox.clone(),
         user: connection.user_id().cloned(),
     });
+    // Whoever closes all of them has been here before, or sees this one.
+    if endpoint.stopping.load(Ordering::Relaxed) {
+        let code = close_code::GOING_AWAY;
+        connection.outbox.close(code.code, code.reason);
+    }
     connection
 }
 

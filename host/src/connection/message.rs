@@ -10,7 +10,8 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::now_micros;
-use crate::dialect::Notice;
+use crate::deliver::Reply;
+use crate::dialect::Decoded;
 use crate::endpoint::Chain;
 use crate::judge;
 use crate::log::Source;
@@ -51,11 +52,28 @@ pub async fn take(frame: Frame, chain: Arc<Chain>, queued: bool) {
             return;
         }
     };
+    send_on(&connection, chain, decoded, (frame.received_at, queued)).await;
+}
+
+/// Takes a message that came by HTTP through judging. It has a connection of its own.
+pub async fn request(connection: Arc<Connection>, chain: Arc<Chain>, decoded: Decoded) {
+    let now = now_micros() as u64;
+    send_on(&connection, chain, decoded, (now, false)).await;
+}
+
+/// Judges a message and sends it on its way; with when it was received, and whether it has
+/// waited since.
+async fn send_on(
+    connection: &Arc<Connection>,
+    chain: Arc<Chain>,
+    decoded: Decoded,
+    (received_at, queued): (u64, bool),
+) {
     if let Some(id) = &decoded.msg_id {
         tracing::Span::current().record("msg_id", id);
     }
     let message_id = decoded.msg_id.map(|id| MessageId {
-        sender: sender(&connection, decoded.client),
+        sender: sender(connection, decoded.client),
         id,
         body: digest(&decoded.command),
     });
@@ -64,17 +82,18 @@ pub async fn take(frame: Frame, chain: Arc<Chain>, queued: bool) {
         message_id,
         connection: connection.id,
         user: connection.user_id().cloned(),
-        received_at: frame.received_at,
+        received_at,
         queued,
+        awaited: connection.outbox.keeps_replies(),
         attempts: 0,
     };
     if judge::is_selection(&source.command) {
         // It is about what its sender has sent before, too.
-        judge_returned(&connection).await;
+        judge_returned(connection).await;
     }
-    let epoch = turn(&connection).await;
-    let _floor = judge::outside::floor(&connection, source.attempts).await;
-    submit(&connection, Ok(chain), source, epoch).await;
+    let epoch = turn(connection).await;
+    let _floor = judge::outside::floor(connection, source.attempts).await;
+    submit(connection, Ok(chain), source, epoch).await;
 }
 
 /// Waits until the connection may send one more on its way; gives the epoch for it. The
@@ -176,10 +195,7 @@ async fn refuse(connection: &Connection, message_id: Option<MessageId>, rejectio
         None => Ok(None),
     };
     match committed {
-        Ok(Some(receipt)) => connection.notify(Notice::Ack {
-            msg_id: &id.id,
-            receipt: &receipt,
-        }),
+        Ok(Some(receipt)) => connection.answer(Reply::ack(Some(&id), receipt)),
         _ => connection.refuse(Some(&id.id), rejection),
     }
 }

@@ -6,22 +6,19 @@
 //! and closes are served meanwhile.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tracing::Instrument as _;
 
 use crate::close_code;
-use crate::deliver::HubMessage;
 use crate::deliver::socket::Ending;
 use crate::endpoint::Work;
 use crate::frame;
 use crate::plugin::Cause;
-use crate::rejection::{Rejection, code};
 
 use super::heartbeat::{Due, Heartbeat};
 use super::inbox::{Inbox, Received};
-use super::{Connection, cursor, goodbye, message, start};
+use super::{Connection, cursor, expiry, goodbye, message, start};
 
 /// How long a client may take to answer our close frame.
 const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -69,7 +66,9 @@ impl Session {
     async fn serve(&mut self) {
         let connection = self.connection.clone();
         let outbox = &connection.outbox;
-        let stream = outbox.stream();
+        let Some(stream) = outbox.stream() else {
+            return;
+        };
         loop {
             match outbox.ending() {
                 Ending::Broken => return,
@@ -83,7 +82,8 @@ impl Session {
                 _ => {}
             }
             self.begin_work();
-            let alarm = self.alarm();
+            let alarm = self.close_by.unwrap_or_else(|| self.heartbeat.next(outbox));
+            let alarm = expiry::alarm(&connection, alarm);
             tokio::select! {
                 () = finished(&mut self.judging) => self.judging = None,
                 () = finished(&mut self.reading) => {
@@ -174,7 +174,8 @@ impl Session {
 
     /// Reads from the socket; false at its end.
     fn receive(&mut self) -> bool {
-        let open = self.inbox.read(self.connection.outbox.stream());
+        let stream = self.connection.outbox.stream();
+        let open = stream.is_some_and(|stream| self.inbox.read(stream));
         self.arrived();
         open
     }
@@ -193,25 +194,12 @@ impl Session {
         });
     }
 
-    /// When a timer runs out.
-    fn alarm(&self) -> Instant {
-        let outbox = &self.connection.outbox;
-        let alarm = self.close_by.unwrap_or_else(|| self.heartbeat.next(outbox));
-        match self.connection.until() {
-            Some(until) if outbox.ending() == Ending::Open => alarm.min(until),
-            _ => alarm,
-        }
-    }
-
     /// A timer has run out; false when the client is given up.
     fn tick(&mut self) -> bool {
-        let outbox = &self.connection.outbox;
-        let until = self.connection.until();
-        if outbox.ending() == Ending::Open && until.is_some_and(|until| until <= Instant::now()) {
-            let text = "your token has expired; connect again with a new one";
-            start::refuse(&self.connection, &Rejection::new(code::UNAUTHORIZED, text));
+        if expiry::close(&self.connection) {
             return true;
         }
+        let outbox = &self.connection.outbox;
         let reason = match self.heartbeat.due(outbox, Instant::now()) {
             Due::Nothing => return true,
             Due::Ping => {
@@ -261,14 +249,7 @@ impl Session {
             reason: "the connection broke".into(),
             clean: false,
         });
-        tracing::debug!(connection = %connection.id, code = cause.code, "closed");
-        if !endpoint.stopping.load(Ordering::Relaxed) {
-            Work::new(endpoint, goodbye::tell_plugins(connection.clone(), cause)).await;
-        }
-        endpoint.connections.write().remove(&connection.id);
-        endpoint.log.hub.send(HubMessage::Exit {
-            connection: connection.id,
-        });
+        goodbye::leave(connection, cause).await;
     }
 }
 

@@ -13,7 +13,6 @@ use crate::dialect::Notice;
 use crate::effects::Effects;
 use crate::endpoint::Chain;
 use crate::filter::{Args, View, reserved};
-use crate::frame;
 use crate::judge;
 use crate::judge::Refused;
 use crate::log::reader::Reset;
@@ -34,14 +33,26 @@ pub async fn start(connection: Arc<Connection>) {
         refuse(&connection, &rejection);
         return;
     }
-    let after = reserved(&connection.client.args.read(), "_after").map(str::to_owned);
-    match after.as_deref().filter(|token| !token.is_empty()) {
-        Some(token) => match connection.endpoint.reader.resume(token) {
+    match position(&connection) {
+        Some(token) => match connection.endpoint.reader.resume(&token) {
             Ok(offset) => connection.outbox.set_lag(Some(offset + 1)),
             Err(why) => reset(&connection, why).await,
         },
         None => history(&connection).await,
     }
+}
+
+/// The position that the client has, if it has one. An event stream that comes back says
+/// it in a header; its address still says where it began.
+fn position(connection: &Connection) -> Option<String> {
+    let client = &connection.client;
+    let returned = connection.outbox.wire().has_ids();
+    let mut headers = client.headers.iter().filter(|_| returned);
+    let header = headers.find(|(name, _)| name == "last-event-id");
+    let header = header.map(|(_, value)| value.clone());
+    let asked = || reserved(&client.args.read(), "_after").map(str::to_owned);
+    let token = header.filter(|token| !token.is_empty()).or_else(asked);
+    token.filter(|token| !token.is_empty())
 }
 
 /// A hook does not let the connection begin: say why, and close it.
@@ -122,6 +133,7 @@ fn subscription(connection: &Connection) -> Result<ClassKey, Rejection> {
         filter, projection, ..
     } = view(connection)?;
     Ok(ClassKey {
+        wire: connection.outbox.wire(),
         positions: reserved(&connection.client.args.read(), "_after").is_some(),
         filter,
         projection,
@@ -194,29 +206,36 @@ async fn rows(
             endpoint.history_limits(),
         )
         .await?;
+    let wire = connection.outbox.wire();
     let (mut bytes, count) = (Vec::new(), history.rows.len());
     for row in history.rows {
-        frame::text(endpoint.dialect.row(row).as_bytes(), &mut bytes);
+        wire.text(endpoint.dialect.row(row).as_bytes(), &mut bytes);
     }
     if history.truncated {
         let notice = Notice::HistoryTruncated { rows: count };
-        frame::text(endpoint.dialect.notice(notice).as_bytes(), &mut bytes);
+        wire.text(endpoint.dialect.notice(notice).as_bytes(), &mut bytes);
     }
     bytes.extend(end_of_history(connection, count, history.head));
     connection.outbox.push_caught_up(bytes, history.head + 1);
     Ok(())
 }
 
-/// The frame that ends history, for those who asked for positions.
+/// The text that ends history, for those who asked for positions.
 fn end_of_history(connection: &Connection, rows: usize, head: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
-    if connection.class.read().positions {
+    let class = connection.class.read();
+    if class.positions || class.wire.has_ids() {
         let position = connection.endpoint.log.position(head).to_string();
-        let text = connection.endpoint.dialect.notice(Notice::HistoryEnd {
-            rows,
-            position: &position,
-        });
-        frame::text(text.as_bytes(), &mut bytes);
+        class.wire.id(&position, &mut bytes);
+        if class.positions {
+            let text = connection.endpoint.dialect.notice(Notice::HistoryEnd {
+                rows,
+                position: &position,
+            });
+            class.wire.text(text.as_bytes(), &mut bytes);
+        } else {
+            class.wire.no_text(&mut bytes);
+        }
     }
     bytes
 }

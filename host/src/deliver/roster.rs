@@ -94,13 +94,28 @@ impl Roster {
         joined
     }
 
-    /// Removes a connection from everything.
-    pub fn exit(&mut self, connection: ConnectionId) {
+    /// The connection gets no more events, neither now nor later.
+    pub fn unsubscribe(&mut self, connection: ConnectionId) {
         self.leave(connection);
+        let mut classes = Vec::new();
         for waiting in self.early.values_mut() {
-            waiting.retain(|(known, _)| *known != connection);
+            waiting.retain(|(known, class)| {
+                let stays = *known != connection;
+                if !stays {
+                    classes.push(*class);
+                }
+                stays
+            });
         }
         self.early.retain(|_, waiting| !waiting.is_empty());
+        for class in classes {
+            self.drop_if_empty(class);
+        }
+    }
+
+    /// Removes a connection from everything.
+    pub fn exit(&mut self, connection: ConnectionId) {
+        self.unsubscribe(connection);
         let Some(connected) = self.connections.remove(&connection) else {
             return;
         };

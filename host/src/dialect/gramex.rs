@@ -16,8 +16,13 @@ pub struct Gramex;
 /// Longest `_msg_id` and `_client`, in bytes.
 const KEY_LIMIT: usize = 200;
 
-impl Dialect for Gramex {
-    fn decode(&self, text: &str, handlers: &[String]) -> Result<Decoded, Undecodable> {
+impl Gramex {
+    /// `asked` is the method of the HTTP request that the message came with.
+    fn read(
+        text: &str,
+        asked: Option<Method>,
+        handlers: &[String],
+    ) -> Result<Decoded, Undecodable> {
         let refuse = |msg_id: Option<String>, code, message: String| {
             Err(refused(Rejection::new(code, message), msg_id))
         };
@@ -38,6 +43,7 @@ impl Dialect for Gramex {
             (Err(rejection), _) => return Err(refused(rejection, None)),
         };
         if !handlers.is_empty()
+            && asked.is_none_or(|method| method == Method::Post)
             && let Some(message_type) = message.get("_type")
         {
             let known = message_type
@@ -59,13 +65,21 @@ impl Dialect for Gramex {
             });
         }
         let method = match message.get("_method") {
-            None => Some(Method::Post),
+            None => asked.or(Some(Method::Post)),
             Some(name) => name.as_str().and_then(Method::parse),
         };
         let Some(method) = method else {
             let text = format!("`_method` must be one of {}", Method::NAMES.join(", "));
             return refuse(msg_id, code::UNKNOWN_METHOD, text);
         };
+        if let Some(asked) = asked.filter(|asked| *asked != method) {
+            let text = format!(
+                "the body's `_method` is {} and the request's is {}; leave `_method` out",
+                method.as_str(),
+                asked.as_str()
+            );
+            return refuse(msg_id, code::UNKNOWN_METHOD, text);
+        }
         // Overwriting keeps the key's place, adding puts it last: as Gramex does.
         message.insert("_method".into(), method.as_str().into());
         Ok(Decoded {
@@ -73,6 +87,21 @@ impl Dialect for Gramex {
             msg_id,
             client,
         })
+    }
+}
+
+impl Dialect for Gramex {
+    fn decode(&self, text: &str, handlers: &[String]) -> Result<Decoded, Undecodable> {
+        Self::read(text, None, handlers)
+    }
+
+    fn decode_request(
+        &self,
+        method: Method,
+        text: &str,
+        handlers: &[String],
+    ) -> Result<Decoded, Undecodable> {
+        Self::read(text, Some(method), handlers)
     }
 
     /// `{"_auth": {"token": …}}`, with a `_msg_id` if it likes: an object without a single
@@ -131,9 +160,13 @@ impl Dialect for Gramex {
     fn notice(&self, notice: Notice<'_>) -> String {
         let frame = match notice {
             Notice::Ack { msg_id, receipt } => {
-                let mut ack = json!({"_msg_id": msg_id, "position": receipt.position});
+                let mut ack = Map::new();
+                if let Some(id) = msg_id {
+                    ack.insert("_msg_id".into(), id.into());
+                }
+                ack.insert("position".into(), receipt.position.as_str().into());
                 if let Some(rows) = receipt.rows {
-                    ack["rows"] = rows.into();
+                    ack.insert("rows".into(), rows.into());
                 }
                 json!({ "_ack": ack })
             }
@@ -253,6 +286,19 @@ mod tests {
         assert_eq!(code_of(r#"{"_method": 1}"#), code::UNKNOWN_METHOD);
         assert_eq!(code_of(r#"{"_type": "pong"}"#), code::UNKNOWN_TYPE);
         assert_eq!(code_of(r#"{"_msg_id": {}}"#), code::BAD_KEY);
+    }
+
+    #[test]
+    fn a_request_s_method_is_the_message_s() {
+        let read = |text| Gramex.decode_request(Method::Put, text, &[]);
+        for text in [r#"{"id": "x"}"#, r#"{"id": "x", "_method": "put"}"#] {
+            let Command::Change { method, message } = read(text).expect("a message").command else {
+                panic!("a change")
+            };
+            assert_eq!((method, &message["_method"]), (Method::Put, &json!("PUT")));
+        }
+        let refused = read(r#"{"_method": "POST", "id": "x"}"#).expect_err("another method");
+        assert_eq!(refused.rejection.code, code::UNKNOWN_METHOD);
     }
 
     #[test]

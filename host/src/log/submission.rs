@@ -27,6 +27,8 @@ pub struct Source {
     pub received_at: u64,
     /// It has waited for a plugin that was away.
     pub queued: bool,
+    /// Its sender waits for an answer, though it may have given no id.
+    pub awaited: bool,
     /// How often it has come back because its basis had changed.
     pub attempts: u32,
 }
