@@ -10,7 +10,7 @@ fn setup(plugin: &str) -> Setup {
     Setup::new(&format!(
         "[auth.jwt]\nsecret = {SECRET:?}\n[auth.session]\nsecret = {SECRET:?}\n\
          [endpoints.chat]\npath = \"/chat\"\ncolumns.body = \"TEXT\"\nplugins = [{plugin:?}]\n\
-         [plugins.{plugin}]\n\
+         [plugins.{plugin}]\ngrants = [\"rows:read\", \"rows:write\"]\n\
          limits = {{ component = \"32 MiB\", hook = \"5s\", wall = \"10s\", init = \"10s\" }}\n"
     ))
 }

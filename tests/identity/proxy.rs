@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ask, connect};
+use super::{RELAY, ask, connect};
 use crate::support::{Setup, TestServer};
 
 /// A server that trusts this network. Tests come from 127.0.0.0/8.
@@ -10,7 +10,7 @@ async fn trusting(network: &str) -> TestServer {
     let config = format!(
         "[auth.proxy]\nnetworks = [{network:?}]\nuser_header = \"X-User\"\n\
          claims_header = \"X-Claims\"\n\
-         [endpoints.chat]\npath = \"/chat\"\ncolumns.body = \"TEXT\"\nplugins = [\"relay\"]\n\
+         {RELAY}[endpoints.chat]\npath = \"/chat\"\ncolumns.body = \"TEXT\"\nplugins = [\"relay\"]\n\
          [endpoints.members]\npath = \"/members\"\ncolumns.body = \"TEXT\"\nauth.required = true\n"
     );
     Setup::new(&config).guest("relay").start().await

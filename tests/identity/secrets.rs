@@ -16,6 +16,8 @@ const CONFIG: &str = r#"
     cookie = "jwt"
     [auth.session]
     secret = "${SESSION_SECRET}"
+    [plugins.relay]
+    grants = ["rows:read", "rows:write"]
     [endpoints.chat]
     path = "/chat"
     columns.body = "TEXT"

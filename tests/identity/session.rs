@@ -39,6 +39,8 @@ pub async fn server() -> TestServer {
         cookie = "sid"
         secure = true
         same_site = "strict"
+        [plugins.relay]
+        grants = ["rows:read", "rows:write"]
         [endpoints.chat]
         path = "/chat"
         columns.body = "TEXT"
