@@ -46,6 +46,9 @@ const CONFIG: &str = r#"
     plugins = ["relay"]
     # The query key that says who one is must not be a filter here.
     open = { recipient = "[user.id]", user = "['sender']" }
+
+    [plugins.relay]
+    grants = ["rows:read"]
 "#;
 
 async fn server() -> TestServer {
