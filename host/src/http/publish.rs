@@ -7,7 +7,7 @@ use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::connection::{Connection, message};
 use crate::deliver::Reply;
@@ -46,7 +46,8 @@ pub async fn publish(connection: &Arc<Connection>, request: Publication<'_>) -> 
     if let Some(refused) = refusal(connection) {
         return refused;
     }
-    let text = match tokio::time::timeout(BODY_TIMEOUT, text(connection, request.body)).await {
+    let limit = connection.endpoint.settings.load().message_limit;
+    let text = match tokio::time::timeout(BODY_TIMEOUT, text(request.body, limit)).await {
         Ok(Ok(text)) => text,
         Ok(Err(rejection)) => return rejected(&rejection, None),
         Err(_) => {
@@ -58,6 +59,9 @@ pub async fn publish(connection: &Arc<Connection>, request: Publication<'_>) -> 
         Method::Delete if text.is_empty() => from_query(&connection.client.args.read()),
         _ => text,
     };
+    if text.len() > limit {
+        return rejected(&message::too_large(text.len(), limit), None);
+    }
     let endpoint = &connection.endpoint;
     let chain = match endpoint.chain_in_service() {
         Ok(chain) => chain,
@@ -88,8 +92,7 @@ pub async fn publish(connection: &Arc<Connection>, request: Publication<'_>) -> 
 }
 
 /// The body, as text.
-async fn text(connection: &Connection, mut body: Body) -> Result<String, Rejection> {
-    let limit = connection.endpoint.settings.load().message_limit;
+async fn text(mut body: Body, limit: usize) -> Result<String, Rejection> {
     let (mut text, mut size) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
@@ -107,11 +110,7 @@ async fn text(connection: &Connection, mut body: Body) -> Result<String, Rejecti
         }
     }
     if size > limit {
-        let message = format!("the message has {size} bytes; this endpoint takes up to {limit}");
-        return Err(Rejection {
-            details: Some(json!({"size": size, "limit": limit})),
-            ..Rejection::new(code::TOO_LARGE, message)
-        });
+        return Err(message::too_large(size, limit));
     }
     String::from_utf8(text).map_err(|_| {
         let text = "the request's body is not UTF-8, let alone JSON";
