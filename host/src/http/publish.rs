@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value};
 
-use crate::connection::{Connection, message};
+use crate::connection::{Connection, message, start};
 use crate::deliver::Reply;
 use crate::dialect::Decoded;
 use crate::endpoint::Work;
@@ -46,37 +46,43 @@ pub async fn publish(connection: &Arc<Connection>, request: Publication<'_>) -> 
     if let Some(refused) = refusal(connection) {
         return refused;
     }
+    let asked = connection.client.args.read().clone();
+    if let Err(rejection) = start::set_args(connection, &asked) {
+        return refuse(connection, &rejection, None);
+    }
     let limit = connection.endpoint.settings.load().message_limit;
     let text = match tokio::time::timeout(BODY_TIMEOUT, text(request.body, limit)).await {
         Ok(Ok(text)) => text,
-        Ok(Err(rejection)) => return rejected(&rejection, None),
+        Ok(Err(rejection)) => return refuse(connection, &rejection, None),
         Err(_) => {
             let detail = "the request's body did not arrive in time; nothing of it took effect";
             return problem(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail);
         }
     };
     let text = match request.method {
-        Method::Delete if text.is_empty() => from_query(&connection.client.args.read()),
+        Method::Delete if text.is_empty() => from_query(&asked),
         _ => text,
     };
     if text.len() > limit {
-        return rejected(&message::too_large(text.len(), limit), None);
+        return refuse(connection, &message::too_large(text.len(), limit), None);
     }
     let endpoint = &connection.endpoint;
     let chain = match endpoint.chain_in_service() {
         Ok(chain) => chain,
-        Err(rejection) => return rejected(&rejection, None),
+        Err(rejection) => return refuse(connection, &rejection, None),
     };
     let decoded = endpoint
         .dialect
         .decode_request(request.method, &text, chain.handler_types());
     let mut decoded = match decoded {
         Ok(decoded) => decoded,
-        Err(refused) => return rejected(&refused.rejection, refused.msg_id.as_deref()),
+        Err(refused) => {
+            return refuse(connection, &refused.rejection, refused.msg_id.as_deref());
+        }
     };
     let nameless = connection.client.name.is_none();
     if let Err(rejection) = name(&mut decoded, request.headers, nameless) {
-        return rejected(&rejection, None);
+        return refuse(connection, &rejection, None);
     }
     let created = matches!(
         decoded.command,
@@ -89,6 +95,12 @@ pub async fn publish(connection: &Arc<Connection>, request: Publication<'_>) -> 
     Work::new(endpoint, judging).await;
     let reply = settled(connection).await;
     answer(connection, &reply, created)
+}
+
+/// Refuses what has not come so far as to be judged; it counts as it does on a WebSocket.
+fn refuse(connection: &Connection, rejection: &Rejection, msg_id: Option<&str>) -> Response<Body> {
+    connection.refuse(msg_id, rejection);
+    rejected(rejection, msg_id)
 }
 
 /// The body, as text.
