@@ -46,6 +46,16 @@ const CONFIG: &str = r#"
     plugins = ["relay"]
     # The query key that says who one is must not be a filter here.
     open = { recipient = "[user.id]", user = "['sender']" }
+
+    [endpoints.boxes]
+    path = "/boxes"
+    columns.box = "TEXT"
+    plugins = ["relay"]
+    open = { _box = "[user.id]" }
+    message_default.POST = { box = "args._box[0]" }
+
+    [plugins.relay]
+    grants = ["rows:read"]
 "#;
 
 async fn server() -> TestServer {
@@ -255,6 +265,25 @@ async fn open_replaces_what_the_request_asks_for() {
         assert_eq!(answer.problem(422), "expression_failed", "{accept}");
         assert_eq!(answer.body["details"], json!({"open": "open.recipient"}));
     }
+}
+
+/// Who sends can't choose what the config sets for subscribers, either.
+#[tokio::test]
+async fn open_sets_the_args_by_which_a_message_is_judged() {
+    let server = server().await;
+    let nobody = server.publish("POST", "/boxes?_box=bob", json!({})).await;
+    assert_eq!(nobody.problem(422), "expression_failed");
+    assert_eq!(nobody.body["details"], json!({"open": "open._box"}));
+    receipt(&server, "POST", "/boxes?user=alice&_box=bob", json!({})).await;
+    let stored: String = database::value(&server.database(), "SELECT box FROM boxes");
+    assert_eq!(stored, "alice");
+    // Nor is it what a DELETE by its address is about.
+    let id: String = database::value(&server.database(), "SELECT id FROM boxes");
+    let path = format!("/boxes?user=alice&id={id}");
+    let gone = server.http("DELETE", &path).await;
+    assert_eq!(gone.body["_ack"]["rows"], 1, "{}", gone.text);
+    let refused = server.metric("hookcast_rejections_total", &["boxes", "expression_failed"]);
+    assert!(refused.await > 0.0, "it counts as on a WebSocket");
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ mod hooks_door;
 mod hooks_effects;
 mod hostile;
 mod http_history;
+mod http_origins;
 mod http_out;
 mod http_publish;
 mod http_rules;

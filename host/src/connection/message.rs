@@ -144,22 +144,22 @@ async fn judge_returned(connection: &Arc<Connection>) {
 /// A binary frame that is no text, or a message that is too large.
 pub fn unsupported(connection: &Connection, size: Option<usize>) {
     let rejection = match size {
-        Some(size) => {
-            let limit = connection.endpoint.settings.load().message_limit;
-            let message =
-                format!("the message has {size} bytes; this endpoint takes up to {limit}");
-            let details = Some(json!({"size": size, "limit": limit}));
-            Rejection {
-                details,
-                ..Rejection::new(code::TOO_LARGE, message)
-            }
-        }
+        Some(size) => too_large(size, connection.endpoint.settings.load().message_limit),
         None => Rejection::new(
             code::BAD_JSON,
             "a binary frame that is not UTF-8, let alone JSON",
         ),
     };
     connection.refuse(None, &rejection);
+}
+
+/// What the sender of a message hears that has more bytes than its endpoint takes.
+pub fn too_large(size: usize, limit: usize) -> Rejection {
+    let message = format!("the message has {size} bytes; this endpoint takes up to {limit}");
+    Rejection {
+        details: Some(json!({"size": size, "limit": limit})),
+        ..Rejection::new(code::TOO_LARGE, message)
+    }
 }
 
 async fn submit(

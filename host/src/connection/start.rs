@@ -108,10 +108,9 @@ async fn run_hooks(
     let client = &connection.client;
     // What runs a second time begins as it did before.
     client.args.write().clone_from(asked);
+    set_args(connection, asked)?;
     let mut effects = Effects::default();
     let call = client.call("", now_micros() as u64);
-    let args = open_args::applied(&connection.endpoint.settings().open, &call, asked)?;
-    *client.args.write() = args;
     for generation in chain.with(Hook::Open) {
         let args = client.args.read().clone();
         let args: Vec<_> = args
@@ -125,6 +124,17 @@ async fn run_hooks(
         }
     }
     Ok((subscription(connection)?, effects))
+}
+
+/// Puts in force what `open` of the config makes of the args that a client has asked for.
+///
+/// # Errors
+/// `expression_failed`, where it makes nothing of them.
+pub fn set_args(connection: &Connection, asked: &Args) -> Result<(), Rejection> {
+    let call = connection.client.call("", now_micros() as u64);
+    let args = open_args::applied(&connection.endpoint.settings().open, &call, asked)?;
+    *connection.client.args.write() = args;
+    Ok(())
 }
 
 /// What the args in force select.

@@ -11,7 +11,8 @@
 //! Where the client has asked by plain HTTP, nobody writes to a socket: the task of its
 //! answer takes what is queued, and the same limits hold.
 
-use std::collections::VecDeque;
+mod state;
+
 use std::io::{self, IoSlice};
 use std::time::Instant;
 
@@ -20,10 +21,11 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::close_code;
-
 use super::Reply;
 use super::wire::Wire;
+
+pub use state::Ending;
+use state::{Kind, Queued, State};
 
 /// Bytes of answers that may wait for one client.
 const PRIVATE_LIMIT: usize = 256 * 1024;
@@ -60,46 +62,6 @@ enum Way {
         /// Whether plugins can send to it.
         sends: bool,
     },
-}
-
-#[derive(Default)]
-struct State {
-    queue: VecDeque<Queued>,
-    /// Bytes of the first queued slice that are already sent.
-    written: usize,
-    event_bytes: usize,
-    private_bytes: usize,
-    /// First offset not sent: events are read from the log from here on.
-    lag: Option<u64>,
-    /// When the queue last moved, while it is not empty.
-    moved: Option<Instant>,
-    ending: Ending,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Ending {
-    #[default]
-    Open,
-    /// A close frame is queued; nothing may follow it.
-    Closing,
-    /// The socket is of no use any more.
-    Broken,
-}
-
-struct Queued {
-    bytes: Bytes,
-    kind: Kind,
-}
-
-/// What a queued slice counts as.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// For this connection alone; counts against `PRIVATE_LIMIT`.
-    Private,
-    /// Live events, the first of them with this offset; count against the limit.
-    Live(u64),
-    /// Events or history from a cursor, which reads on only when they are sent.
-    CaughtUp,
 }
 
 /// What became of offered events.
@@ -379,60 +341,5 @@ impl Outbox {
             state.give_up(self.wire);
             self.wake.notify_one();
         }
-    }
-}
-
-impl State {
-    /// Forgets what the kernel has taken.
-    fn sent(&mut self, mut bytes: usize) {
-        self.moved = self.moved.map(|_| Instant::now());
-        while let Some(first) = self.queue.front() {
-            let left = first.bytes.len() - self.written;
-            if bytes < left {
-                self.written += bytes;
-                return;
-            }
-            bytes -= left;
-            self.written = 0;
-            let length = first.bytes.len();
-            match first.kind {
-                Kind::Live(_) => self.event_bytes -= length,
-                Kind::Private => self.private_bytes -= length,
-                Kind::CaughtUp => {}
-            }
-            self.queue.pop_front();
-        }
-    }
-
-    /// Drops everything, except what is half sent, and says why.
-    fn give_up(&mut self, wire: Wire) {
-        self.queue.truncate(usize::from(self.written > 0));
-        self.private_bytes = 0;
-        self.event_bytes = 0;
-        for kept in &mut self.queue {
-            kept.kind = Kind::CaughtUp;
-        }
-        let code = close_code::SLOW_CONSUMER;
-        self.queue.push_back(Queued {
-            bytes: wire.close(code.code, code.reason).into(),
-            kind: Kind::CaughtUp,
-        });
-        self.ending = Ending::Closing;
-    }
-
-    /// Drops queued events, except one that is half sent, and notes where to read on.
-    fn become_cursor(&mut self) {
-        let half_sent = usize::from(self.written > 0);
-        let mut kept = VecDeque::with_capacity(self.queue.len());
-        for (at, queued) in self.queue.drain(..).enumerate() {
-            match queued.kind {
-                Kind::Live(first) if at >= half_sent => {
-                    self.lag.get_or_insert(first);
-                    self.event_bytes -= queued.bytes.len();
-                }
-                _ => kept.push_back(queued),
-            }
-        }
-        self.queue = kept;
     }
 }

@@ -7,9 +7,9 @@ use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::connection::{Connection, message};
+use crate::connection::{Connection, message, start};
 use crate::deliver::Reply;
 use crate::dialect::Decoded;
 use crate::endpoint::Work;
@@ -46,38 +46,48 @@ pub async fn publish(connection: &Arc<Connection>, request: Publication<'_>) -> 
     if let Some(refused) = refusal(connection) {
         return refused;
     }
-    let text = match tokio::time::timeout(BODY_TIMEOUT, text(connection, request.body)).await {
+    let asked = connection.client.args.read().clone();
+    if let Err(rejection) = start::set_args(connection, &asked) {
+        return refuse(connection, &rejection, None);
+    }
+    let limit = connection.endpoint.settings.load().message_limit;
+    let text = match tokio::time::timeout(BODY_TIMEOUT, text(request.body, limit)).await {
         Ok(Ok(text)) => text,
-        Ok(Err(rejection)) => return rejected(&rejection, None),
+        Ok(Err(rejection)) => return refuse(connection, &rejection, None),
         Err(_) => {
             let detail = "the request's body did not arrive in time; nothing of it took effect";
             return problem(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail);
         }
     };
     let text = match request.method {
-        Method::Delete if text.is_empty() => from_query(&connection.client.args.read()),
+        Method::Delete if text.is_empty() => from_query(&asked),
         _ => text,
     };
+    if text.len() > limit {
+        return refuse(connection, &message::too_large(text.len(), limit), None);
+    }
     let endpoint = &connection.endpoint;
     if endpoint.dialect.credentials(&text).is_some() {
         let text = "`_auth` is for the first frame of a WebSocket, and was not taken for a message; \
                     send the token as `Authorization: Bearer TOKEN`";
-        return rejected(&Rejection::new(code::BAD_KEY, text), None);
+        return refuse(connection, &Rejection::new(code::BAD_KEY, text), None);
     }
     let chain = match endpoint.chain_in_service() {
         Ok(chain) => chain,
-        Err(rejection) => return rejected(&rejection, None),
+        Err(rejection) => return refuse(connection, &rejection, None),
     };
     let decoded = endpoint
         .dialect
         .decode_request(request.method, &text, chain.handler_types());
     let mut decoded = match decoded {
         Ok(decoded) => decoded,
-        Err(refused) => return rejected(&refused.rejection, refused.msg_id.as_deref()),
+        Err(refused) => {
+            return refuse(connection, &refused.rejection, refused.msg_id.as_deref());
+        }
     };
     let nameless = connection.client.name.is_none();
     if let Err(rejection) = name(&mut decoded, request.headers, nameless) {
-        return rejected(&rejection, None);
+        return refuse(connection, &rejection, None);
     }
     let created = matches!(
         decoded.command,
@@ -92,9 +102,14 @@ pub async fn publish(connection: &Arc<Connection>, request: Publication<'_>) -> 
     answer(connection, &reply, created)
 }
 
+/// Refuses what has not come so far as to be judged; it counts as it does on a WebSocket.
+fn refuse(connection: &Connection, rejection: &Rejection, msg_id: Option<&str>) -> Response<Body> {
+    connection.refuse(msg_id, rejection);
+    rejected(rejection, msg_id)
+}
+
 /// The body, as text.
-async fn text(connection: &Connection, mut body: Body) -> Result<String, Rejection> {
-    let limit = connection.endpoint.settings.load().message_limit;
+async fn text(mut body: Body, limit: usize) -> Result<String, Rejection> {
     let (mut text, mut size) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
@@ -112,11 +127,7 @@ async fn text(connection: &Connection, mut body: Body) -> Result<String, Rejecti
         }
     }
     if size > limit {
-        let message = format!("the message has {size} bytes; this endpoint takes up to {limit}");
-        return Err(Rejection {
-            details: Some(json!({"size": size, "limit": limit})),
-            ..Rejection::new(code::TOO_LARGE, message)
-        });
+        return Err(message::too_large(size, limit));
     }
     String::from_utf8(text).map_err(|_| {
         let text = "the request's body is not UTF-8, let alone JSON";

@@ -58,7 +58,8 @@ pub struct MessageId {
     pub body: [u8; 16],
 }
 
-/// What the sender of a message with an id is told of its commit.
+/// What the sender of a message is told of its commit, if the message has an id or its
+/// sender waits for the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     pub position: String,
