@@ -174,6 +174,15 @@ async fn an_endpoint_for_some_says_who_may_not_before_the_upgrade() {
         .refused("/editors?secret=1", &[("authorization", &bob)])
         .await;
     assert_eq!(status, 403, "the condition sees args");
+    let denied = async |code| {
+        server
+            .metric("hookcast_denied_total", &["editors", code])
+            .await
+    };
+    assert_eq!(
+        (denied("unauthorized").await, denied("forbidden").await),
+        (1.0, 2.0)
+    );
     editor.is_alive().await;
     assert_eq!(server.endpoint("editors").await["connections"], 1);
 

@@ -113,7 +113,14 @@ impl Endpoint {
     /// It is not; the answer for them is in it.
     pub async fn identify(&self, request: &auth::Request<'_>) -> Result<Identity, Denied> {
         let gate = &self.settings().auth;
-        self.auth.identify(&self.name, gate, request).await
+        let identified = self.auth.identify(&self.name, gate, request).await;
+        if let Err(denied) = &identified {
+            metrics::counter!(
+                "hookcast_denied_total", "endpoint" => self.name.clone(), "code" => denied.code()
+            )
+            .increment(1);
+        }
+        identified
     }
 
     pub fn settings(&self) -> Arc<EndpointConfig> {
