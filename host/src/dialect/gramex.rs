@@ -3,6 +3,8 @@
 //! What Gramex leaves unsaid is said in frames whose only key begins with an
 //! underscore (`_ack`, `_error`, `_reset`, `_history`), which its clients ignore.
 
+mod credentials;
+
 use serde_json::{Map, Value, json};
 
 use crate::log::submission::Command;
@@ -104,37 +106,8 @@ impl Dialect for Gramex {
         Self::read(text, Some(method), handlers)
     }
 
-    /// `{"_auth": {"token": …}}`, with a `_msg_id` if it likes: an object without a single
-    /// key that could be a column, which no message of Gramex's is.
     fn credentials(&self, text: &str) -> Option<Result<Credentials, Undecodable>> {
-        // Cheap, and every message goes through here.
-        if !text.contains("\"_auth\"") {
-            return None;
-        }
-        let mut frame = serde_json::from_str::<Map<String, Value>>(text).ok()?;
-        let auth = frame.shift_remove("_auth")?;
-        let msg_id = take_key(&mut frame, "_msg_id");
-        let client = take_key(&mut frame, "_client");
-        if !frame.is_empty() {
-            return None;
-        }
-        let token = match &auth {
-            Value::Object(auth) if auth.len() == 1 => auth.get("token").and_then(Value::as_str),
-            _ => None,
-        };
-        Some(match (msg_id, client, token) {
-            (Ok(msg_id), Ok(_), Some(token)) => Ok(Credentials {
-                token: token.to_owned(),
-                msg_id,
-            }),
-            (Ok(msg_id), Ok(_), None) => {
-                let text = "`_auth` must be {\"token\": \"…\"}; the frame was not taken for a \
-                            message";
-                Err(refused(Rejection::new(code::BAD_KEY, text), msg_id))
-            }
-            (Ok(msg_id), Err(rejection), _) => Err(refused(rejection, msg_id)),
-            (Err(rejection), _, _) => Err(refused(rejection, None)),
-        })
+        credentials::read(text)
     }
 
     fn event(&self, _: &Event, sent: &[u8], position: Option<&str>, out: &mut Vec<u8>) {
@@ -305,42 +278,6 @@ mod tests {
     fn an_error_names_the_message_it_is_about() {
         let refused = decode(r#"{"_msg_id": "m1", "_method": "PATCH"}"#).expect_err("refused");
         assert_eq!(refused.msg_id.as_deref(), Some("m1"));
-    }
-
-    #[test]
-    fn a_token_is_told_from_a_message() {
-        let token = |text: &str| match Gramex.credentials(text)? {
-            Ok(credentials) => Some(Ok((credentials.token, credentials.msg_id))),
-            Err(undecodable) => Some(Err(undecodable.rejection.code.into_owned())),
-        };
-        let ok = |token: &str, id: Option<&str>| Some(Ok((token.into(), id.map(str::to_owned))));
-        assert_eq!(token(r#"{"_auth": {"token": "t"}}"#), ok("t", None));
-        let with_id = r#"{"_msg_id": 7, "_auth": {"token": "t"}, "_client": "c"}"#;
-        assert_eq!(token(with_id), ok("t", Some("7")));
-        for message in [
-            r#"{"body": "\"_auth\""}"#,
-            r#"{"body": "x", "_auth": {"token": "t"}}"#,
-            r#"{"_method": "POST", "_auth": {"token": "t"}}"#,
-            r#"{"_type": "_auth"}"#,
-            r#"["_auth"]"#,
-            r#"{"_auth""#,
-            "{}",
-        ] {
-            assert_eq!(token(message), None, "{message}");
-        }
-        for nonsense in [
-            r#"{"_auth": "t"}"#,
-            r#"{"_auth": {}}"#,
-            r#"{"_auth": {"token": 1}}"#,
-            r#"{"_auth": {"token": "t", "x": 1}}"#,
-            r#"{"_auth": {"token": "t"}, "_msg_id": {}}"#,
-        ] {
-            assert_eq!(
-                token(nonsense),
-                Some(Err(code::BAD_KEY.into())),
-                "{nonsense}"
-            );
-        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use hookcast_guest::{
 use crate::Relay;
 
 impl Connect for Relay {
-    /// `refuse=STATUS` refuses, `_refuse_user=ID` this user only; `user`, `room` (also several) and `client` are what they
-    /// say. The metadata is `{"rooms": […]}`.
+    /// `refuse=STATUS` refuses, `_refuse_user=ID` this user only; `user`, `room` (also
+    /// several) and `client` are what they say. The metadata is `{"rooms": […]}`.
     fn connect(call: &Call) -> Result<Acceptance, Refusal> {
         let args = context::args();
         if let Some(status) = args.get("refuse") {
