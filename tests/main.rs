@@ -54,6 +54,7 @@ mod probation;
 mod publish;
 mod python_plugin;
 mod quarantine;
+mod rate_limits;
 mod recording;
 mod reload_under_load;
 mod resume;

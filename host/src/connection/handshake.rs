@@ -1,4 +1,4 @@
-//! From an HTTP request to a connection: origin, `connect` hooks, upgrade.
+//! From an HTTP request to a connection: rate, origin, `connect` hooks, upgrade.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use axum::body::Body;
 use futures_util::FutureExt as _;
-use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
@@ -27,6 +27,7 @@ use crate::judge;
 use crate::log::Lane;
 use crate::plugin::{Hook, HookError, Refusal};
 use crate::problem::problem;
+use crate::rate::Excess;
 use crate::rejection::{Rejection, code};
 use crate::server::Slot;
 
@@ -47,6 +48,9 @@ pub async fn accept(
     arrival: Arrival,
     mut request: Request<Body>,
 ) -> Response<Body> {
+    if let Err(excess) = endpoint.rates.load().connect(arrival.address.ip()) {
+        return too_many(&endpoint, &excess);
+    }
     if !origin_allowed(request.headers(), &arrival.config.server.origins) {
         let text = "pages of another origin may not connect; add it to `origins` under `[server]`";
         return problem(StatusCode::FORBIDDEN, "origin_refused", text);
@@ -271,6 +275,20 @@ fn claims(id: &str, claims: Option<String>) -> String {
     };
     object.insert("id".into(), id.into());
     Value::Object(object).to_string()
+}
+
+fn too_many(endpoint: &Endpoint, excess: &Excess) -> Response<Body> {
+    excess.count(&endpoint.name);
+    let seconds = excess.retry_after();
+    let text = format!(
+        "more connections than {} from this address; try again in {seconds} s",
+        excess.rate
+    );
+    let mut response = problem(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, &text);
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
 }
 
 fn refused(status: u16, reason: &str) -> Response<Body> {

@@ -26,6 +26,15 @@ pub async fn text(connection: Arc<Connection>, text: String) {
         text,
         received_at: now_micros() as u64,
     };
+    let endpoint = &frame.connection.endpoint;
+    if let Err(excess) = endpoint.rates.load().message(&frame.connection.client) {
+        excess.count(&endpoint.name);
+        // Read only now that there is something to answer: a flood costs less than that.
+        let msg_id = frame.msg_id();
+        let rejection = excess.to_rejection();
+        frame.connection.refuse(msg_id.as_deref(), &rejection);
+        return;
+    }
     if let Some((frame, chain)) = queue::admit(frame) {
         take(frame, chain, false).await;
     }
@@ -113,9 +122,15 @@ async fn judge_returned(connection: &Arc<Connection>) {
 
 /// A binary frame that is no text, or a message that is too large.
 pub fn unsupported(connection: &Connection, size: Option<usize>) {
+    let endpoint = &connection.endpoint;
+    if let Err(excess) = endpoint.rates.load().message(&connection.client) {
+        excess.count(&endpoint.name);
+        connection.refuse(None, &excess.to_rejection());
+        return;
+    }
     let rejection = match size {
         Some(size) => {
-            let limit = connection.endpoint.settings.load().message_limit;
+            let limit = endpoint.settings.load().message_limit;
             let message =
                 format!("the message has {size} bytes; this endpoint takes up to {limit}");
             let details = Some(json!({"size": size, "limit": limit}));
