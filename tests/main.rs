@@ -57,6 +57,8 @@ mod quarantine;
 mod rate_limits;
 mod recording;
 mod reload_under_load;
+#[cfg(javascript_runtime)]
+mod replies;
 mod resume;
 mod retention;
 mod rollback;
