@@ -10,6 +10,7 @@ mod deeds;
 mod every_hook;
 mod floods;
 mod host_calls;
+mod processor;
 mod stage;
 
 const CONFIG: &str = r#"

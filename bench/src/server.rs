@@ -85,7 +85,8 @@ impl Setup {
         let mut config = config.to_owned() + &endpoint(CALM, "bench");
         for (name, file) in plugins {
             all.push((name, file));
-            config += &endpoint(&format!("/{name}"), name);
+            // A ring that fills for as long as the attacks last would look like a leak.
+            config += &(endpoint(&format!("/{name}"), name) + "ring = \"256 KiB\"\n");
         }
         self.start_hookcast(&all, &config)
             .context("start hookcast with plugins that attack")

@@ -6,6 +6,7 @@
 
 mod attackers;
 mod attacks;
+mod memory;
 mod verdict;
 
 use std::path::PathBuf;
@@ -20,14 +21,13 @@ use crate::load::{self, Load, Outcome};
 use crate::server::{CALM, Server, Setup};
 use crate::{limits, proc_stat};
 use attackers::{Attackers, Told};
+use memory::Looks;
 use verdict::Verdict;
 
 const ATTACKERS: usize = 16;
 /// The traffic is looked at in windows of this length.
 const WINDOW: Duration = Duration::from_secs(10);
 const WARM_UP: Duration = Duration::from_secs(3);
-/// When the server has what it needs for good.
-const SETTLED: Duration = Duration::from_secs(60);
 const OPEN_FILES: u64 = 4_000;
 
 #[derive(Parser)]
@@ -98,28 +98,20 @@ fn soak(server: &Server, guests: &[(String, PathBuf)], args: &Args) -> Result<Ve
     };
     calm.load.run(calm.rate, WARM_UP).context("warm-up")?;
 
-    let before = calm.phase("alone", quiet, |_| Ok(()))?;
-    let mut settled = None;
-    let mut end = 0;
-    let (under, told) = thread::scope(|scope| {
+    let before = calm.phase("alone", quiet)?;
+    let (under, memory, told) = thread::scope(|scope| {
         let attackers = Attackers::start(scope, server.address, &attacks, ATTACKERS);
-        let under = calm.phase("attacked", attacked, |passed| {
-            end = proc_stat::rss_kib(server.pid())?;
-            if passed >= SETTLED.min(attacked / 2) {
-                settled.get_or_insert(end);
-            }
-            Ok(())
-        });
-        (under, attackers.stop())
+        let looks = Looks::start(scope, server.pid());
+        let under = calm.phase("attacked", attacked);
+        (under, looks.stop(), attackers.stop())
     });
-    let (under, told) = (under?, told?);
-    let after = calm.phase("alone", quiet, |_| Ok(()))?;
+    let (under, memory, told) = (under?, memory?, told?);
+    let after = calm.phase("alone", quiet)?;
     Ok(Verdict {
         before,
         under,
         after,
-        settled_kib: settled.context("no look at the memory")?,
-        end_kib: end,
+        memory,
         told,
     })
 }
@@ -142,13 +134,8 @@ pub struct Phase {
 }
 
 impl Calm {
-    /// Windows until the time is over; `look` is called after each with the time that passed.
-    fn phase(
-        &mut self,
-        name: &str,
-        length: Duration,
-        mut look: impl FnMut(Duration) -> Result<()>,
-    ) -> Result<Phase> {
+    /// Windows until the time is over.
+    fn phase(&mut self, name: &str, length: Duration) -> Result<Phase> {
         let mut phase = Phase {
             messages: 0,
             deliveries: 0,
@@ -163,7 +150,6 @@ impl Calm {
                 .context("the calm endpoint")?;
             self.say(name, &outcome)?;
             phase.add(&outcome)?;
-            look(start.elapsed())?;
         }
         Ok(phase)
     }

@@ -111,7 +111,6 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
 
 async fn metrics(State(app): State<Arc<App>>) -> String {
     endpoints::measure_lag(&app);
-    app.metrics.run_upkeep();
     app.metrics.render() + &app.plugins.metrics()
 }
 

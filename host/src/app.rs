@@ -12,13 +12,14 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::background::Background;
 use crate::bearer::Bearer;
 use crate::clock::now_micros;
 use crate::config::{Config, Durability, EndpointConfig, StorageUrl};
 use crate::deliver::{Encoder, Groups, Hub, HubSender};
 use crate::dialect::gramex::Gramex;
 use crate::directory::Directory;
-use crate::endpoint::{ADMISSION, Chain, Endpoint};
+use crate::endpoint::{ADMISSION, Chain, Effort, Endpoint};
 use crate::judge::floor::Floor;
 use crate::log::EndpointLog;
 use crate::log::appender;
@@ -39,6 +40,7 @@ pub struct App {
     config: ArcSwap<Config>,
     routes: ArcSwap<Routes>,
     directory: Arc<Directory>,
+    background: Arc<Background>,
     pub plugins: Arc<Plugins>,
     pub database: Database,
     writers: Writers,
@@ -78,6 +80,7 @@ impl App {
             slots: Arc::new(Semaphore::new(config.server.max_connections)),
             routes: ArcSwap::from_pointee(Routes::default()),
             directory: Arc::default(),
+            background: Arc::default(),
             config: ArcSwap::from_pointee(config.clone()),
             plugins,
             database,
@@ -210,6 +213,8 @@ impl App {
             },
             admission,
             floor: Floor::default(),
+            effort: Effort::new(self.config().server.endpoint_share * processors()),
+            background: self.background.clone(),
             chain: ArcSwap::from_pointee(chain),
             waiting: Waiting::default(),
             settings: ArcSwap::from_pointee(settings.clone()),
@@ -250,6 +255,10 @@ impl Writers {
             threads: parking_lot::Mutex::new(vec![one, two]),
         })
     }
+}
+
+fn processors() -> f64 {
+    std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64)
 }
 
 fn durability(configured: Durability) -> appender::Durability {

@@ -25,6 +25,14 @@ impl Directory {
         self.0.read().get(name)?.upgrade()
     }
 
+    /// Whether there is a connection at any other endpoint.
+    pub fn others_are_connected(&self, name: &str) -> bool {
+        self.0.read().iter().any(|(other, endpoint)| {
+            let connected = |endpoint: Arc<Endpoint>| !endpoint.connections.read().is_empty();
+            other != name && endpoint.upgrade().is_some_and(connected)
+        })
+    }
+
     /// All names, sorted.
     pub fn names(&self) -> Vec<String> {
         self.0.read().keys().cloned().collect()

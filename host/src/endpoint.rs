@@ -1,6 +1,7 @@
 //! An endpoint: a configured path with its log, its plugins and its connections.
 
 mod chain;
+mod effort;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use arc_swap::ArcSwap;
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
+use crate::background::Background;
 use crate::config::{EndpointConfig, History};
 use crate::connection::Connection;
 use crate::connection::queue::Frame;
@@ -30,6 +32,7 @@ use crate::storage::sqlite::read::HistoryLimits;
 use crate::waiting::Waiting;
 
 pub use chain::Chain;
+pub use effort::{Effort, Work};
 
 /// What one endpoint takes between judging and the end of delivery, in units of
 /// [`Submission::weight`]: 8,192 messages, or about 64 MiB of them. Bounds what waits for
@@ -50,6 +53,9 @@ pub struct Endpoint {
     pub sequencer: SequencerHandle,
     pub admission: Arc<Semaphore>,
     pub floor: Floor,
+    pub effort: Effort,
+    /// Where it is served while it takes too much.
+    pub background: Arc<Background>,
     /// What a config reload or a plugin reload exchanges. Each message takes one
     /// snapshot.
     pub chain: ArcSwap<Chain>,

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod app;
 #[cfg(test)]
 mod architecture;
+pub mod background;
 pub mod bearer;
 pub mod cli;
 pub mod clock;

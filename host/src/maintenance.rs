@@ -1,5 +1,6 @@
 //! What happens at intervals: retention, forgetting message ids, expired keys and clients
-//! that have not used their rates, dropping instances of plugins that nobody calls.
+//! that have not used their rates, dropping instances of plugins that nobody calls, adding up
+//! what was measured.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,21 +16,26 @@ use crate::storage::sqlite::retention::{self, Retention};
 /// Between two rounds. A log may exceed its limits for this long.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Between two looks at idle instances, which may outlive `limits.idle` for this long.
-const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two rounds of what takes next to no time. Idle instances may outlive
+/// `limits.idle` for this long.
+const SHORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Does it all at once and then at intervals, until the server stops.
 pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
-    tokio::join!(cut_logs(&app, stop.clone()), trim_plugins(&app, stop));
+    tokio::join!(cut_logs(&app, stop.clone()), tidy(&app, stop));
 }
 
-async fn trim_plugins(app: &App, mut stop: watch::Receiver<bool>) {
-    let mut interval = interval(IDLE_INTERVAL);
+async fn tidy(app: &App, mut stop: watch::Receiver<bool>) {
+    let mut interval = interval(SHORT_INTERVAL);
     loop {
         tokio::select! {
-            _ = interval.tick() => app.plugins.trim(Instant::now()),
+            _ = interval.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
+        app.plugins.trim(Instant::now());
+        // Histograms keep every sample until they are added up, which a server whose
+        // `/metrics` nobody asks for would never do.
+        app.metrics.run_upkeep();
     }
 }
 

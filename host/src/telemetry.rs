@@ -93,6 +93,10 @@ fn describe() {
         "hookcast_waiting_messages",
         "Messages that wait for a plugin that is away, by endpoint"
     );
+    describe_gauge!(
+        "hookcast_in_background",
+        "1 while an endpoint takes so much of the processors that others come first"
+    );
     describe_counter!(
         "hookcast_waiting_dropped_total",
         "Messages that found no room among them, by endpoint"

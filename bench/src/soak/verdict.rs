@@ -5,6 +5,7 @@ use std::fmt;
 use anyhow::{Result, bail};
 use hdrhistogram::Histogram;
 
+use super::memory::Memory;
 use super::{Phase, Told};
 
 /// Most that the p99 under attack may be of the one without, and more than it, in milliseconds:
@@ -18,9 +19,7 @@ pub struct Verdict {
     pub before: Phase,
     pub under: Phase,
     pub after: Phase,
-    /// Resident memory of the server after the first minute of attacks, and at their end.
-    pub settled_kib: u64,
-    pub end_kib: u64,
+    pub memory: Memory,
     pub told: Told,
 }
 
@@ -39,7 +38,7 @@ impl Verdict {
     }
 
     fn growth(&self) -> f64 {
-        self.end_kib as f64 / self.settled_kib.max(1) as f64
+        self.memory.end_kib as f64 / self.memory.settled_kib.max(1) as f64
     }
 
     /// What is not good enough, one line each.
@@ -114,8 +113,8 @@ impl fmt::Display for Verdict {
         writeln!(
             f,
             "Server: {} MiB after the first minute, {} MiB at the end ({:.2}).",
-            self.settled_kib >> 10,
-            self.end_kib >> 10,
+            self.memory.settled_kib >> 10,
+            self.memory.end_kib >> 10,
             self.growth()
         )?;
         let attacks: u64 = self.told.values().sum();
@@ -153,8 +152,10 @@ mod tests {
             before: phase(alone),
             under: phase(under),
             after: phase(alone),
-            settled_kib: 100_000,
-            end_kib,
+            memory: Memory {
+                settled_kib: 100_000,
+                end_kib,
+            },
             told: Told::new(),
         }
     }

@@ -36,6 +36,7 @@ fn shown(endpoint: &Endpoint) -> Value {
         "lag_events": furthest,
         "waiting": endpoint.waiting.len(),
         "waiting_since": waiting_since(endpoint),
+        "background": endpoint.is_in_background(),
     })
 }
 
@@ -65,7 +66,9 @@ pub fn measure_lag(app: &App) {
         metrics::gauge!("hookcast_lagging_connections", "endpoint" => name.clone())
             .set(lagging as f64);
         metrics::gauge!("hookcast_lag_events", "endpoint" => name.clone()).set(furthest as f64);
-        metrics::gauge!("hookcast_waiting_messages", "endpoint" => name)
+        metrics::gauge!("hookcast_waiting_messages", "endpoint" => name.clone())
             .set(endpoint.waiting.len() as f64);
+        metrics::gauge!("hookcast_in_background", "endpoint" => name)
+            .set(f64::from(u8::from(endpoint.is_in_background())));
     }
 }

@@ -8,6 +8,10 @@ impl Config {
     pub fn changes_that_need_restart(&self, new: &Config) -> Vec<String> {
         let differs = [
             ("server.listen", self.server.listen != new.server.listen),
+            (
+                "server.endpoint_share",
+                self.server.endpoint_share != new.server.endpoint_share,
+            ),
             ("admin.listen", self.admin.listen != new.admin.listen),
             ("storage.url", self.storage.url != new.storage.url),
             (

@@ -18,6 +18,9 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// How long a shutdown waits for connections to take what is queued for them.
     pub shutdown_grace: Duration,
+    /// What part of the processors one endpoint may take before it is served in the
+    /// background.
+    pub endpoint_share: f64,
 }
 
 impl ServerConfig {
@@ -32,6 +35,7 @@ impl ServerConfig {
             shutdown_grace: section.read("shutdown_grace", Duration::from_secs(5), |value| {
                 value.duration(Duration::ZERO..=Duration::from_secs(600))
             }),
+            endpoint_share: section.read("endpoint_share", 1.0 / 16.0, Value::share),
         };
         section.finish();
         config

@@ -228,6 +228,7 @@ fn the_reference_marks_what_needs_a_restart() {
     let new = parsed(
         "[server]
         listen = '127.0.0.1:1'
+        endpoint_share = 1
         [admin]
         listen = '127.0.0.1:2'
         [storage]

@@ -13,7 +13,8 @@ use crate::plugin::{Cause, Hook, HookError};
 use super::Connection;
 
 /// Runs the `close` hooks; what they want done is done after the connection is gone.
-pub async fn tell_plugins(connection: &Arc<Connection>, cause: &Cause) {
+pub async fn tell_plugins(connection: Arc<Connection>, cause: Cause) {
+    let (connection, cause) = (&connection, &cause);
     let hooks = |chain: Arc<Chain>| {
         async move { Ok(((), close_by(&chain, connection, cause).await?)) }.boxed()
     };

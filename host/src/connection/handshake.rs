@@ -20,7 +20,7 @@ use crate::clock::now_micros;
 use crate::config::Config;
 use crate::deliver::{ClassKey, HubMessage, Outbox};
 use crate::effects::Effects;
-use crate::endpoint::{Chain, Endpoint};
+use crate::endpoint::{Chain, Endpoint, Work};
 use crate::filter::parse_query;
 use crate::id::ConnectionId;
 use crate::judge;
@@ -65,7 +65,8 @@ pub async fn accept(
         return problem(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, text);
     }
     let accepted = loop {
-        match connect(&chain, client(&endpoint, &arrival, &request)).await {
+        let asked = connect(chain.clone(), client(&endpoint, &arrival, &request));
+        match Work::new(&endpoint, asked).await {
             Ok(accepted) => break accepted,
             Err(Refused::ByPlugin(refusal)) => return refused(refusal.status, &refusal.reason),
             Err(Refused::Held) => {
@@ -147,7 +148,7 @@ enum Refused {
 }
 
 /// Runs the `connect` hooks in order; each sees what those before it have set.
-async fn connect(chain: &Chain, client: Client) -> Result<Accepted, Refused> {
+async fn connect(chain: Arc<Chain>, client: Client) -> Result<Accepted, Refused> {
     let mut client = Arc::new(client);
     let (mut groups, mut effects) = (Vec::new(), Effects::default());
     for generation in chain.with(Hook::Connect) {

@@ -154,13 +154,15 @@ async fn submit(
     epoch: u32,
 ) {
     let message_id = source.message_id.clone();
-    let _judging = connection.endpoint.sequencer.announce();
+    let endpoint = &connection.endpoint;
+    // Nobody should wait for what is judged in the background.
+    let _judging = (!endpoint.is_in_background()).then(|| endpoint.sequencer.announce());
     let judged = match chain {
         Ok(chain) => judge::judge(connection, chain, source, epoch).await,
         Err(rejection) => Err(rejection),
     };
     match judged {
-        Ok(submission) => connection.endpoint.submit(submission).await,
+        Ok(submission) => endpoint.submit(submission).await,
         Err(rejection) => refuse(connection, message_id, &rejection).await,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::Instrument as _;
 
 use crate::config::QueueConfig;
-use crate::endpoint::{Chain, Endpoint};
+use crate::endpoint::{Chain, Endpoint, Work};
 use crate::rejection::{Rejection, code};
 use crate::waiting::{Offer, WhenFull};
 
@@ -86,10 +86,12 @@ async fn judge_all(endpoint: Arc<Endpoint>) {
         let span = tracing::info_span!(
             "connection", endpoint = %endpoint.name, id = %connection.id
         );
-        message::take(frame, chain, true).instrument(span).await;
+        let take = message::take(frame, chain, true).instrument(span);
+        Work::new(&endpoint, take).await;
         if !endpoint.connections.read().contains_key(&connection.id) {
             // Its session, which looks after what comes back, is over.
-            message::judge_again(connection).await;
+            let again = message::judge_again(connection);
+            Work::new(&endpoint, again).await;
         }
     }
 }

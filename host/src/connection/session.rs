@@ -5,7 +5,6 @@
 //! writes them itself. Judging and reading the log run beside the rest, so that pings
 //! and closes are served meanwhile.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -15,6 +14,7 @@ use tracing::Instrument as _;
 use crate::close_code;
 use crate::deliver::HubMessage;
 use crate::deliver::socket::Ending;
+use crate::endpoint::Work;
 use crate::frame;
 use crate::plugin::Cause;
 
@@ -25,16 +25,14 @@ use super::{Connection, cursor, goodbye, message, start};
 /// How long a client may take to answer our close frame.
 const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
-type Work = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
-
 struct Session {
     connection: Arc<Connection>,
     inbox: Inbox,
     heartbeat: Heartbeat,
     /// The message being judged.
-    judging: Work,
+    judging: Option<Work>,
     /// The piece of log being read.
-    reading: Work,
+    reading: Option<Work>,
     /// The `open` hook or the read of history is under way. Messages wait: they must see
     /// what `open` has set, and be events and not history.
     starting: bool,
@@ -53,7 +51,7 @@ pub async fn run(connection: Arc<Connection>, mut early: Vec<u8>) {
         inbox: Inbox::new(endpoint.settings.load().message_limit),
         heartbeat: Heartbeat::new(timing.ping, timing.pong_timeout, timing.write_timeout),
         judging: None,
-        reading: Some(Box::pin(start::start(connection.clone()))),
+        reading: Some(Work::new(&endpoint, start::start(connection.clone()))),
         starting: true,
         cause: None,
         close_by: None,
@@ -100,7 +98,8 @@ impl Session {
                 _ = stream.writable(), if outbox.is_waiting() => outbox.flush(),
                 () = outbox.woken() => {}
                 () = connection.lane.returned(), if self.judging.is_none() => {
-                    self.judging = Some(Box::pin(message::judge_again(connection.clone())));
+                    let again = message::judge_again(connection.clone());
+                    self.judging = Some(Work::new(&connection.endpoint, again));
                 }
                 () = tokio::time::sleep_until(alarm.into()) => {
                     if self.close_by.is_some() || !self.tick() {
@@ -124,7 +123,8 @@ impl Session {
         if self.reading.is_none()
             && let Some(next) = self.connection.outbox.lag()
         {
-            self.reading = Some(Box::pin(cursor::advance(self.connection.clone(), next)));
+            let advance = cursor::advance(self.connection.clone(), next);
+            self.reading = Some(Work::new(&self.connection.endpoint, advance));
         }
     }
 
@@ -137,7 +137,8 @@ impl Session {
             Received::Text(text) => {
                 let message = message::text(self.connection.clone(), text);
                 let span = tracing::debug_span!("message", msg_id = tracing::field::Empty);
-                self.judging = Some(Box::pin(message.instrument(span)));
+                let endpoint = &self.connection.endpoint;
+                self.judging = Some(Work::new(endpoint, message.instrument(span)));
             }
             // JSON is JSON in whatever frame it comes.
             Received::Binary(bytes) => match String::from_utf8(bytes) {
@@ -224,6 +225,7 @@ impl Session {
             judging.await;
         }
         let connection = &self.connection;
+        let endpoint = &connection.endpoint;
         // Unless it was us who closed.
         let closed = self.cause.is_none() && connection.outbox.ending() == Ending::Closing;
         for received in self.inbox.received.drain(..).filter(|_| !closed) {
@@ -233,11 +235,10 @@ impl Session {
                 _ => None,
             };
             if let Some(text) = text {
-                message::text(connection.clone(), text).await;
+                Work::new(endpoint, message::text(connection.clone(), text)).await;
             }
         }
-        message::judge_again(connection.clone()).await;
-        let endpoint = &connection.endpoint;
+        Work::new(endpoint, message::judge_again(connection.clone())).await;
         let cause = self.cause.take().unwrap_or_else(|| Cause {
             code: close_code::ABNORMAL,
             reason: "the connection broke".into(),
@@ -245,7 +246,7 @@ impl Session {
         });
         tracing::debug!(connection = %connection.id, code = cause.code, "closed");
         if !endpoint.stopping.load(Ordering::Relaxed) {
-            goodbye::tell_plugins(connection, &cause).await;
+            Work::new(endpoint, goodbye::tell_plugins(connection.clone(), cause)).await;
         }
         endpoint.connections.write().remove(&connection.id);
         endpoint.log.hub.send(HubMessage::Exit {
@@ -255,7 +256,7 @@ impl Session {
 }
 
 /// Waits for work to end; for ever if there is none.
-async fn finished(work: &mut Work) {
+async fn finished(work: &mut Option<Work>) {
     match work {
         Some(work) => work.await,
         None => std::future::pending().await,

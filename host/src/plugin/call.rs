@@ -335,7 +335,7 @@ impl Generation {
                           done again"
                     .into(),
             },
-            Ok(Ok(output)) => match output.problem(limits.output) {
+            Ok(Ok(output)) => match output.problem(hook, limits.output) {
                 None => {
                     if !output.says_no() {
                         effects.list.append(&mut state.effects);

@@ -1,10 +1,12 @@
 //! What hooks return, and what of it the host can't use.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::input::{Arg, args_bytes};
 use crate::plugin::bindings::exports::hookcast::plugin::connect;
 use crate::plugin::bindings::hookcast::plugin::types as wit;
+use crate::plugin::hook::Hook;
 use crate::rejection::{Rejection, code};
 
 pub use connect::{Acceptance, Refusal, User};
@@ -44,8 +46,9 @@ impl Output {
         }
     }
 
-    /// Why the host can't use it; none when it can. `limit` is in bytes.
-    pub(super) fn problem(&self, limit: usize) -> Option<String> {
+    /// Why the host can't use it as the answer of this hook; none when it can. `limit` is
+    /// in bytes.
+    pub(super) fn problem(&self, hook: Hook, limit: usize) -> Option<String> {
         let bytes = self.bytes();
         if bytes > limit {
             return Some(format!(
@@ -57,6 +60,7 @@ impl Output {
             Self::Refused(Refusal { status, .. }) if !(400..=599).contains(status) => Some(
                 format!("refused with HTTP status {status}; it must be 400 to 599"),
             ),
+            Self::Message(Some(text)) => message_problem(hook, text),
             _ => None,
         }
     }
@@ -138,6 +142,15 @@ fn acceptance_problem(acceptance: &Acceptance) -> Option<String> {
     }
     let nameless = acceptance.groups.iter().any(String::is_empty);
     nameless.then(|| "returned a group without a name".into())
+}
+
+/// What the judge can't read, as far as can be seen without keeping what is read.
+fn message_problem(hook: Hook, text: &str) -> Option<String> {
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+        return Some(format!("returned text that is not JSON: {error}"));
+    }
+    let is_object = text.trim_ascii_start().starts_with('{');
+    (hook != Hook::Handlers && !is_object).then(|| "returned JSON that is not an object".to_owned())
 }
 
 fn rejection_bytes(rejection: &Rejection) -> usize {

@@ -34,11 +34,6 @@ impl Shelf {
         self.keep > 0
     }
 
-    /// How many it keeps.
-    pub fn holds(&self) -> usize {
-        self.keep
-    }
-
     /// Writes a fixture and removes the oldest ones that are too many.
     pub fn put(&self, id: &str, fixture: &Fixture) -> io::Result<()> {
         let mut folder = fs::DirBuilder::new();

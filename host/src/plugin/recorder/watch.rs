@@ -20,6 +20,9 @@ use crate::plugin::call::{CallContext, Input, Output};
 use crate::plugin::error::HookError;
 use crate::plugin::fixture::{Fixture, Given};
 
+/// Most failures of one plugin that are kept in a second.
+const FAILURES_A_SECOND: usize = 20;
+
 /// The watch over one plugin's calls.
 pub struct Watch {
     pub failures: Shelf,
@@ -86,9 +89,9 @@ impl Watch {
         }
     }
 
-    /// Whether a call that has failed now is to be kept. No more in a second than the
-    /// shelf holds: the others would push each other out, and a plugin that fails all the
-    /// time would have the disk of everybody written to for nothing.
+    /// Whether a call that has failed now is to be kept: no more than
+    /// [`FAILURES_A_SECOND`], or a plugin that fails all the time would have the disk of
+    /// everybody written to for nothing.
     pub fn takes_failure(&self, now: Instant) -> bool {
         if !self.failures.is_open() {
             return false;
@@ -98,7 +101,7 @@ impl Watch {
             *second = (now, 0);
         }
         second.1 += 1;
-        let takes = second.1 <= self.failures.holds();
+        let takes = second.1 <= FAILURES_A_SECOND;
         if !takes {
             self.dropped_total.increment(1);
         }
@@ -245,7 +248,7 @@ mod tests {
         let watch = Watch::new("p", shelf(3), shelf(0), writer.clone());
         let now = Instant::now();
         let taken = (0..100).filter(|_| watch.takes_failure(now)).count();
-        assert_eq!(taken, 3, "what the shelf holds");
+        assert_eq!(taken, FAILURES_A_SECOND);
         assert!(watch.takes_failure(now + Duration::from_secs(1)));
         let none = Watch::new("p", shelf(0), shelf(0), writer);
         assert!(!none.takes_failure(now));
