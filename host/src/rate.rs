@@ -60,8 +60,15 @@ impl Rates {
     /// Counts a message of a client against each limit, the narrowest first.
     ///
     /// # Errors
-    /// One of them allows no more.
-    pub fn message(&self, client: &Client) -> Result<(), Excess> {
+    /// One of them allows no more; what its sender is told.
+    pub fn message(&self, client: &Client) -> Result<(), Rejection> {
+        self.limits(client).map_err(|excess| {
+            excess.count(&client.endpoint.name);
+            excess.to_rejection()
+        })
+    }
+
+    fn limits(&self, client: &Client) -> Result<(), Excess> {
         if let Some(buckets) = &self.connection {
             buckets.take("connection", &client.id)?;
         }
@@ -98,8 +105,8 @@ impl Rates {
 }
 
 impl Excess {
-    /// What the sender is told.
-    pub fn to_rejection(&self) -> Rejection {
+    /// What the sender of a message is told.
+    fn to_rejection(&self) -> Rejection {
         let millis = whole_millis(self.wait);
         let message = format!(
             "more messages than {} from this {}; nothing of this one took effect. Send it again \

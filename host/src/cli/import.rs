@@ -9,6 +9,7 @@ mod endpoint;
 mod gramex;
 mod hooks;
 mod javascript;
+mod mail;
 mod notes;
 mod python;
 mod report;

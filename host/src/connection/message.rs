@@ -26,12 +26,12 @@ pub async fn text(connection: Arc<Connection>, text: String) {
         text,
         received_at: now_micros() as u64,
     };
-    let endpoint = &frame.connection.endpoint;
-    if let Err(excess) = endpoint.rates.load().message(&frame.connection.client) {
-        excess.count(&endpoint.name);
-        // Read only now that there is something to answer: a flood costs less than that.
+    let rates = frame.connection.endpoint.rates.load();
+    let allowed = rates.message(&frame.connection.client);
+    drop(rates);
+    if let Err(rejection) = allowed {
+        // Decoded only for its id, which the answer needs.
         let msg_id = frame.msg_id();
-        let rejection = excess.to_rejection();
         frame.connection.refuse(msg_id.as_deref(), &rejection);
         return;
     }
@@ -123,9 +123,8 @@ async fn judge_returned(connection: &Arc<Connection>) {
 /// A binary frame that is no text, or a message that is too large.
 pub fn unsupported(connection: &Connection, size: Option<usize>) {
     let endpoint = &connection.endpoint;
-    if let Err(excess) = endpoint.rates.load().message(&connection.client) {
-        excess.count(&endpoint.name);
-        connection.refuse(None, &excess.to_rejection());
+    if let Err(rejection) = endpoint.rates.load().message(&connection.client) {
+        connection.refuse(None, &rejection);
         return;
     }
     let rejection = match size {

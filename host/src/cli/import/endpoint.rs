@@ -38,6 +38,8 @@ pub struct Endpoint {
     pub database: Option<(String, usize)>,
     /// Connections need a known user.
     pub known_users: bool,
+    /// Messages cause mails.
+    pub alerts: bool,
 }
 
 impl Endpoint {
@@ -50,6 +52,7 @@ impl Endpoint {
             sketch: Vec::new(),
             database: None,
             known_users: false,
+            alerts: false,
             name,
         };
         let pattern = entry.node.get("pattern");
@@ -101,7 +104,10 @@ impl Endpoint {
             "open" => hooks::open(key, self),
             "message_default" => hooks::defaults(key, self),
             "prepare" | "modify" => hooks::change(key, self),
-            "alert" => alert::read(key, self),
+            "alert" => {
+                self.alerts = true;
+                alert::read(key, self);
+            }
             "auth" => auth::read(key, self),
             "ratelimit" => self.notes.check(
                 key.line,

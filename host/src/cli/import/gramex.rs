@@ -2,6 +2,7 @@
 
 use super::address;
 use super::endpoint::Endpoint;
+use super::mail::Service;
 use super::notes::Notes;
 use super::yaml::{Entry, Node};
 
@@ -11,6 +12,7 @@ pub struct Imported {
     pub endpoints: Vec<Endpoint>,
     /// URL of the database.
     pub storage: Option<String>,
+    pub services: Vec<Service>,
     /// Notes of what concerns all endpoints.
     pub notes: Notes,
 }
@@ -20,6 +22,7 @@ impl Imported {
         let mut imported = Self {
             endpoints: Vec::new(),
             storage: None,
+            services: Vec::new(),
             notes: Notes::default(),
         };
         for section in root.entries() {
@@ -43,7 +46,7 @@ impl Imported {
             }
         }
         imported.choose_storage();
-        imported.note_services(root);
+        imported.read_services(root);
         imported
     }
 
@@ -89,20 +92,24 @@ impl Imported {
         }
     }
 
-    /// Mail services that alerts name, which are set up with passwords.
-    fn note_services(&mut self, root: &Node) {
-        let Some(email) = root.get("email") else {
+    /// The mail services, if any endpoint alerts.
+    fn read_services(&mut self, root: &Node) {
+        let alerts = self.endpoints.iter().any(|endpoint| endpoint.alerts);
+        let Some(email) = root.get("email").filter(|_| alerts) else {
             return;
         };
-        for service in email.node.entries() {
-            let kind = service.node.get("type").and_then(|kind| kind.node.text());
+        for entry in email.node.entries() {
+            let Some(service) = Service::read(entry) else {
+                let what = format!("the mail service `{}`: write [mail.NAME]", entry.key);
+                self.notes.no_equivalent(entry.line, what);
+                continue;
+            };
             let what = format!(
-                "the mail service `{}` ({}): set it up in the config, its password by a variable \
-                 of the environment",
-                service.key,
-                kind.as_deref().unwrap_or("no type")
+                "the mail service `{}`: its password is read from the environment, {}",
+                service.name, service.variable
             );
             self.notes.check(service.line, what);
+            self.services.push(service);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::endpoint::Endpoint;
 use super::gramex::Imported;
 use super::notes::{Kind, Note};
+use super::toml::key;
 
 /// The config. `from` names the file that it was made of.
 pub fn config(imported: &Imported, from: &str) -> String {
@@ -25,6 +26,13 @@ pub fn config(imported: &Imported, from: &str) -> String {
     {
         line("");
         line("# Who users are: set up [auth.jwt] or [auth.proxy], which say it from now on.");
+    }
+    for service in &imported.services {
+        line("");
+        line(&format!("[mail.{}]", key(&service.name)));
+        for written in service.toml.lines() {
+            line(written);
+        }
     }
     for endpoint in &imported.endpoints {
         line("");
