@@ -95,22 +95,65 @@ async fn history_and_live_choose_the_same_rows() {
 }
 
 #[tokio::test]
-async fn null_matches_nothing() {
+async fn null_passes_only_where_it_is_asked_for() {
     let server = server().await;
     let mut sender = server.connect("/chat?body=-").await;
-    // The table keeps '' as NULL, so that `topic=` finds neither.
-    let mut client = server.subscribe("/chat?topic=").await;
+    // The table keeps '' as NULL, and a column that a message lacks is NULL.
+    let cases: [(&str, &[&str]); 6] = [
+        ("topic!", &["4", "5"]),
+        ("topic!=", &["4", "5"]),
+        ("topic", &["1", "2", "3", "6"]),
+        ("topic=", &["1", "2", "3", "6"]),
+        ("topic!=Help", &["2", "3", "6"]),
+        ("n!=1&n!=2", &["5", "6"]),
+    ];
+    agree(&server, &mut sender, &cases).await;
+}
+
+#[tokio::test]
+async fn operators_compare_and_search() {
+    let server = server().await;
+    let mut sender = server.connect("/chat?body=-").await;
+    let cases: [(&str, &[&str]); 15] = [
+        ("n>=1", &["2", "5"]),
+        ("n>~=1", &["1", "2", "3", "5"]),
+        ("n<=1", &["6"]),
+        ("n<~=1", &["1", "3", "6"]),
+        ("n>=1&n<=10", &["2"]),
+        // Of several, the least for `>` and the greatest for `<`.
+        ("n>=1&n>=2", &["2", "5"]),
+        ("n<=1&n<=2", &["1", "3", "6"]),
+        ("topic~=el", &["1", "2"]),
+        ("topic~=Hel", &["1"]),
+        ("topic~=Hel&topic~=the", &["1", "3"]),
+        ("topic!~=el", &["3", "6"]),
+        ("topic*=HEL", &["1", "2"]),
+        ("topic!*=HEL", &["3", "6"]),
+        // No wildcards.
+        ("topic~=%25", &[]),
+        ("topic*=_", &[]),
+    ];
+    agree(&server, &mut sender, &cases).await;
+}
+
+/// Checks which of the messages history and the live stream have for each query.
+async fn agree(server: &TestServer, sender: &mut TestClient, cases: &[(&str, &[&str])]) {
+    let mut clients = Vec::new();
+    for (query, _) in cases {
+        clients.push(server.subscribe(&format!("/chat?{query}")).await);
+    }
     for message in messages() {
         sender.acked(message).await;
     }
-    client.send(json!({"_method": "MARK"})).await;
-    let next = client.recv().await;
-    assert_eq!(
-        next["_error"]["code"], "unknown_method",
-        "no event came before: {next}"
-    );
-    let (rows, _) = server.connect("/chat?topic=&_after=").await.history().await;
-    assert_eq!(rows, Vec::<Value>::new());
+    for ((query, expected), client) in cases.iter().zip(&mut clients) {
+        let path = format!("/chat?{query}&_after=");
+        let (rows, _) = server.connect(&path).await.history().await;
+        assert_eq!(bodies(&rows), *expected, "history of {query}");
+        client.send(json!({"_method": "MARK"})).await;
+        let refused = |frame: &Value| frame["_error"]["code"] == "unknown_method";
+        let (seen, _) = client.recv_until(refused).await;
+        assert_eq!(bodies(&seen), *expected, "live of {query}");
+    }
 }
 
 #[tokio::test]
@@ -218,7 +261,23 @@ async fn bad_filters_say_why_and_close_4400() {
     for (query, words) in [
         ("nosuch=1", ["nosuch", "topic"]),
         ("n=abc", ["n=abc", "whole number"]),
-        ("n=", ["n=", "whole number"]),
+        ("n>2", ["n>2", "`n>=2`"]),
+        ("topc=x", ["topc", "`topic`"]),
+        ("n>=", ["n>", "no value"]),
+        ("n~=1", ["n~", "whole number"]),
+        (
+            "timestamp>=1700000000000",
+            ["1700000000000", "seconds since 1970"],
+        ),
+        ("_limit=abc", ["_limit=abc", "whole number"]),
+        ("_offset=-1", ["_offset=-1", "whole number"]),
+        ("_sort=nosuch", ["_sort=nosuch", "topic"]),
+        ("_c=nosuch", ["_c=nosuch", "topic"]),
+        ("_by=nosuch", ["_by=nosuch", "topic"]),
+        ("_by=topic&_c=n|median", ["median", "`max`"]),
+        ("_by=topic&_c=topic|sum", ["topic|sum", "text"]),
+        ("_by=topic&_c=n", ["_c=n", "n|max"]),
+        ("n|max>=3", ["n|max>", "`_by`"]),
         ("done=perhaps", ["done=perhaps", "true or false"]),
     ] {
         let mut client = server.connect(&format!("/chat?{query}")).await;

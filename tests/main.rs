@@ -14,6 +14,7 @@
 mod support;
 
 mod admin_listener;
+mod alerts;
 mod chat_in_each_language;
 mod compare;
 mod compiling;
@@ -25,9 +26,14 @@ mod durability;
 mod endpoints;
 mod errors;
 mod exchange;
+mod expressions;
 mod filters;
+mod filters_agree;
+mod filters_shaping;
 mod golden;
 mod gramex;
+#[cfg(javascript_runtime)]
+mod gramex_docs;
 mod history;
 mod hooks;
 mod hooks_chain;
@@ -35,11 +41,13 @@ mod hooks_door;
 mod hooks_effects;
 mod hostile;
 mod http_out;
+mod import;
 mod keyvalue;
 mod keyvalue_bounds;
 mod limits;
 mod message_ids;
 mod messaging;
+mod methods;
 mod plugin_check;
 mod plugin_command;
 mod plugin_fixtures;

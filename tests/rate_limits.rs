@@ -80,7 +80,7 @@ async fn frames_that_are_no_messages_count_too() {
 async fn a_user_s_connections_share_a_limit_and_others_do_not() {
     const BY_NAME: &str = r#"
         export function connect() {
-            const [name] = context.args().name ?? [];
+            const [name] = context.args()._name ?? [];
             return name ? { user: { id: name } } : null;
         }
     "#;
@@ -92,15 +92,17 @@ async fn a_user_s_connections_share_a_limit_and_others_do_not() {
         .script("names.js", BY_NAME)
         .start()
         .await;
-    let mut one = server.connect("/chat?name=ann").await;
-    let mut two = server.connect("/chat?name=ann").await;
+    let mut one = server.connect("/chat?_name=ann").await;
+    let mut two = server.connect("/chat?_name=ann").await;
     one.acked(json!({"body": "1"})).await;
-    two.acked(json!({"body": "2"})).await;
+    // Without an id: those of one user are the same on both.
+    two.send(json!({"body": "2"})).await;
+    two.recv_until(|frame| frame["body"] == "2").await;
     for client in [&mut one, &mut two] {
         let error = client.refused(json!({"body": "3"})).await;
         assert_eq!(limit_of(&error), "user");
     }
-    let mut bob = server.connect("/chat?name=bob").await;
+    let mut bob = server.connect("/chat?_name=bob").await;
     bob.acked(json!({"body": "from bob"})).await;
     let mut nobody = server.connect("/chat").await;
     for number in 0..3 {

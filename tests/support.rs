@@ -5,6 +5,7 @@ pub mod bomb;
 pub mod client;
 pub mod command;
 pub mod database;
+pub mod databases;
 pub mod guests;
 pub mod http;
 pub mod load;
@@ -14,6 +15,7 @@ pub mod processes;
 pub mod raw;
 pub mod require;
 pub mod server;
+pub mod smtp;
 
 pub use client::TestClient;
 pub use patience::{eventually, within};

@@ -135,6 +135,27 @@ declare module "hookcast" {
     close(connection: string, code?: number, reason?: string): void;
   };
 
+  /** A mail: its texts are sent as they are, so put nothing into `html` unescaped. */
+  export interface Mail {
+    /** One or more addresses, also in one text. */
+    to?: string | string[];
+    cc?: string | string[];
+    bcc?: string | string[];
+    reply_to?: string;
+    subject?: string;
+    body?: string;
+    html?: string;
+    markdown?: string;
+    /** One of the server's mail services; may be left out if there is only one. */
+    service?: string;
+  }
+
+  /** Mails to people. Needs the grant `alerts`. */
+  export const alerts: {
+    /** Sends a mail once the call's message is committed. */
+    send(mail: Mail): void;
+  };
+
   /** Groups of connections. Changes take effect with the message's commit. */
   export const groups: {
     join(connection: string, group: string | number): void;
@@ -197,6 +218,7 @@ declare module "hookcast" {
 declare const Reject: typeof import("hookcast").Reject;
 declare const Refuse: typeof import("hookcast").Refuse;
 declare const HostError: typeof import("hookcast").HostError;
+declare const alerts: typeof import("hookcast").alerts;
 declare const messaging: typeof import("hookcast").messaging;
 declare const groups: typeof import("hookcast").groups;
 declare const rows: typeof import("hookcast").rows;

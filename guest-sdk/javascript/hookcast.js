@@ -2,6 +2,7 @@
 //
 // Objects go in and come out; the host functions of wit/host.wit take and give JSON text.
 
+import alertsHost from "hookcast:plugin/alerts";
 import contextHost from "hookcast:plugin/context";
 import groupsHost from "hookcast:plugin/groups";
 import messagingHost from "hookcast:plugin/messaging";
@@ -111,6 +112,10 @@ export const messaging = Object.freeze({
   },
 });
 
+export const alerts = Object.freeze({
+  send: (mail) => ask(alertsHost.send, text(mail)),
+});
+
 export const groups = Object.freeze({
   join: (connection, group) =>
     ask(groupsHost.join, word("connection", connection), word("group", group)),
@@ -182,6 +187,7 @@ Object.assign(globalThis, {
   Reject,
   Refuse,
   HostError,
+  alerts,
   messaging,
   groups,
   rows,

@@ -47,6 +47,7 @@ macro_rules! hook {
                     "hookcast:plugin/groups@0.1.1": crate::bindings::imports::hookcast::plugin::groups,
                     "hookcast:plugin/rows@0.1.1": crate::bindings::imports::hookcast::plugin::rows,
                     "hookcast:plugin/kv@0.1.1": crate::bindings::imports::hookcast::plugin::kv,
+                    "hookcast:plugin/alerts@0.1.1": crate::bindings::imports::hookcast::plugin::alerts,
                     "wasi:keyvalue/store@0.2.0-draft": crate::bindings::imports::wasi::keyvalue::store,
                     "wasi:keyvalue/atomics@0.2.0-draft": crate::bindings::imports::wasi::keyvalue::atomics,
                     "wasi:keyvalue/batch@0.2.0-draft": crate::bindings::imports::wasi::keyvalue::batch,

@@ -42,6 +42,7 @@
 
 #![warn(missing_docs)]
 
+pub mod alerts;
 mod args;
 pub mod bindings;
 pub mod config;

@@ -3,6 +3,7 @@
 //! Everything under `/api` and `/metrics` needs the bearer token; `/healthz` and
 //! `/readyz` do not, because probes have none.
 
+mod alerts;
 mod connections;
 mod endpoints;
 mod error;
@@ -21,7 +22,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -79,6 +80,9 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/plugins/{name}/try", post(plugin_try::run))
         .route("/api/reload", post(reload_config))
         .route("/api/endpoints", get(endpoints::list))
+        .route("/api/alerts", get(alerts::list))
+        .route("/api/alerts/{id}", delete(alerts::drop))
+        .route("/api/alerts/{id}/retry", post(alerts::retry))
         .route("/api/connections", get(connections::list))
         .route(
             "/api/connections/{id}",

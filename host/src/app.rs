@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::alert::{Outbox, Throttle};
 use crate::background::Background;
 use crate::bearer::Bearer;
 use crate::clock::now_micros;
@@ -32,6 +33,7 @@ use crate::routes::Routes;
 use crate::storage::memory::MemoryAppender;
 use crate::storage::sqlite::append::SqliteAppender;
 use crate::storage::sqlite::open::{self, Database};
+use crate::storage::sqlite::outbox::SqliteOutbox;
 use crate::storage::sqlite::read::SqliteReader;
 use crate::storage::sqlite::schema;
 use crate::waiting::Waiting;
@@ -42,6 +44,10 @@ pub struct App {
     directory: Arc<Directory>,
     background: Arc<Background>,
     pub plugins: Arc<Plugins>,
+    /// Alerts that wait: the table, and what everybody else needs to know of it. Dropped
+    /// before the database, which holds the file's lock.
+    pub alerts: Arc<SqliteOutbox>,
+    pub outbox: Arc<Outbox>,
     pub database: Database,
     writers: Writers,
     /// Connections that may still be taken.
@@ -75,6 +81,9 @@ impl App {
     ) -> Result<Self> {
         let StorageUrl::Sqlite(path) = &config.storage.url;
         let database = open::open(path).await?;
+        let alerts = SqliteOutbox::open(path)
+            .await
+            .with_context(|| format!("can't open the outbox in {}", path.display()))?;
         let writers = Writers::start(path, config.storage.group_limit)?;
         let app = Self {
             slots: Arc::new(Semaphore::new(config.server.max_connections)),
@@ -84,6 +93,8 @@ impl App {
             config: ArcSwap::from_pointee(config.clone()),
             plugins,
             database,
+            alerts: Arc::new(alerts),
+            outbox: Arc::new(Outbox::new(&config)),
             writers,
             metrics,
             bearer,
@@ -126,7 +137,9 @@ impl App {
             // Those in use become fewer as connections end only at the next restart.
             self.slots.forget_permits(old - new);
         }
-        self.config.store(Arc::new(config));
+        let config = Arc::new(config);
+        self.config.store(Arc::clone(&config));
+        self.outbox.follow(&config);
         self.take(routes);
     }
 
@@ -203,6 +216,8 @@ impl App {
                 storage,
             },
             log,
+            outbox: self.outbox.clone(),
+            alert_trouble: Throttle::default(),
             directory: self.directory.clone(),
             encoder,
             groups,

@@ -7,13 +7,20 @@
 //! of a project finds `plugins/` and `data/` there.
 
 mod admin;
+mod alert;
+mod alerts;
 mod alone;
 mod columns;
 mod endpoint;
 mod engine;
 mod environment;
 mod errors;
+mod expression;
 mod limits;
+mod mail;
+mod message_default;
+mod methods;
+mod open;
 mod path;
 mod plugins;
 mod queue;
@@ -36,11 +43,17 @@ use toml::de::DeTable;
 use crate::plugin::{Grant, files_of};
 
 pub use admin::{AdminConfig, Secret};
+pub use alert::{AlertConfig, MailAlert, MailImage, WebhookConfig};
+pub use alerts::AlertsConfig;
 pub use alone::PluginsAlone;
 pub use endpoint::{Dialect, Durability, EndpointConfig, History};
 pub use engine::EngineConfig;
 pub use errors::{ConfigError, ConfigErrors, Place};
 pub use limits::PluginLimits;
+pub use mail::{MailConfig, MailKind, MailTls, SmtpServer};
+pub use message_default::MessageDefaults;
+pub use methods::Methods;
+pub use open::OpenArgs;
 pub use plugins::{PluginConfig, PluginsConfig, is_plugin_name};
 pub use queue::QueueConfig;
 pub use rate::{Rate, RateConfig};
@@ -60,6 +73,9 @@ pub struct Config {
     pub storage: StorageConfig,
     pub engine: EngineConfig,
     pub plugins: PluginsConfig,
+    pub alerts: AlertsConfig,
+    /// Mail services by name.
+    pub mail: BTreeMap<String, MailConfig>,
     /// By name.
     pub endpoints: BTreeMap<String, EndpointConfig>,
     origin: Origin,
@@ -93,7 +109,10 @@ impl Config {
         let storage = StorageConfig::read(root.section("storage"));
         let engine = EngineConfig::read(root.section("engine"));
         let plugins = PluginsConfig::read(root.section("plugins"), &engine);
-        let endpoints = read_endpoints(root.section("endpoints"), &server, &plugins);
+        let alerts = AlertsConfig::read(root.section("alerts"));
+        let mail = mail::read_mail(root.section("mail"));
+        let services: Vec<_> = mail.keys().map(String::as_str).collect();
+        let endpoints = read_endpoints(root.section("endpoints"), &server, &plugins, &services);
         root.finish();
         Self {
             server,
@@ -101,6 +120,11 @@ impl Config {
             storage,
             engine,
             plugins,
+            alerts,
+            mail: mail
+                .into_iter()
+                .filter_map(|(name, service)| Some((name, service?)))
+                .collect(),
             endpoints,
             origin: Origin {
                 file: file.to_owned(),
@@ -210,6 +234,8 @@ impl PartialEq for Config {
             storage,
             engine,
             plugins,
+            alerts,
+            mail,
             endpoints,
             origin: _,
         } = self;
@@ -218,6 +244,8 @@ impl PartialEq for Config {
             && *storage == other.storage
             && *engine == other.engine
             && *plugins == other.plugins
+            && *alerts == other.alerts
+            && *mail == other.mail
             && *endpoints == other.endpoints
     }
 }
@@ -227,6 +255,7 @@ fn read_endpoints(
     mut section: Section<'_>,
     server: &ServerConfig,
     plugins: &PluginsConfig,
+    services: &[&str],
 ) -> BTreeMap<String, EndpointConfig> {
     let reading = section.reading;
     let found = plugins.in_folder();
@@ -243,7 +272,7 @@ fn read_endpoints(
         let inner = value.into_section();
         let path_at = inner.place_of("path");
         let table_at = inner.place_of("table");
-        let endpoint = EndpointConfig::read(&name, inner, plugins, &found);
+        let endpoint = EndpointConfig::read(&name, inner, plugins, &found, services);
 
         let path = endpoint.path.as_str();
         let conflict = match path {

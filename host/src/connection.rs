@@ -12,6 +12,7 @@ pub mod handshake;
 pub mod heartbeat;
 pub mod inbox;
 pub mod message;
+mod open_args;
 pub mod queue;
 pub mod session;
 pub mod start;

@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::effects::GroupChange;
 use crate::id::ConnectionId;
 use crate::log::Event;
-use crate::log::submission::{MessageId, Source};
+use crate::log::submission::{MessageId, Receipt, Source};
 use crate::rejection::Rejection;
 
 pub use class::{ClassKey, Encoder};
@@ -58,7 +58,7 @@ pub enum Step {
 pub enum Reply {
     Ack {
         msg_id: String,
-        position: String,
+        receipt: Receipt,
     },
     Error {
         msg_id: Option<String>,
@@ -67,10 +67,10 @@ pub enum Reply {
 }
 
 impl Reply {
-    pub fn ack(id: &MessageId, position: String) -> Self {
+    pub fn ack(id: &MessageId, receipt: Receipt) -> Self {
         Self::Ack {
             msg_id: id.id.clone(),
-            position,
+            receipt,
         }
     }
 

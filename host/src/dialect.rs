@@ -4,7 +4,7 @@ pub mod gramex;
 
 use serde_json::{Map, Value};
 
-use crate::log::submission::Command;
+use crate::log::submission::{Command, Receipt};
 use crate::log::{Event, Method};
 use crate::rejection::Rejection;
 
@@ -29,7 +29,10 @@ pub struct Undecodable {
 #[derive(Debug, Clone)]
 pub enum Notice<'a> {
     /// A message was committed.
-    Ack { msg_id: &'a str, position: &'a str },
+    Ack {
+        msg_id: &'a str,
+        receipt: &'a Receipt,
+    },
     /// A message, or the subscription itself, was not accepted.
     Error {
         msg_id: Option<&'a str>,
@@ -39,7 +42,7 @@ pub enum Notice<'a> {
     Reset { reason: &'a str, position: &'a str },
     /// History is complete; live events follow.
     HistoryEnd { rows: usize, position: &'a str },
-    /// History was longer than the endpoint sends; these are the newest rows.
+    /// History was longer than the endpoint sends; these are the rows there is room for.
     HistoryTruncated { rows: usize },
 }
 
@@ -48,8 +51,9 @@ pub trait Dialect: Send + Sync {
     /// Reads a text frame. `handlers` are the message types that plugins answer.
     fn decode(&self, text: &str, handlers: &[String]) -> Result<Decoded, Undecodable>;
 
-    /// Appends an event, with its position if the subscriber asked for positions.
-    fn event(&self, event: &Event, position: Option<&str>, out: &mut Vec<u8>);
+    /// Appends an event, with its position if the subscriber asked for positions. `sent`
+    /// is what the subscriber is shown of what was sent: a JSON object.
+    fn event(&self, event: &Event, sent: &[u8], position: Option<&str>, out: &mut Vec<u8>);
 
     /// Appends what a subscriber gets when a row leaves its filter.
     fn removal(&self, id: &str, position: Option<&str>, out: &mut Vec<u8>);

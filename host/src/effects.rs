@@ -4,8 +4,11 @@
 //! Hooks fill a buffer; nothing of it is visible before all hooks of the message have
 //! returned ok and its transaction is committed (promise P3).
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
+use crate::alert::PluginMail;
 use crate::id::ConnectionId;
 use crate::kv::Keys;
 use crate::log::Method;
@@ -46,6 +49,13 @@ pub enum Effect {
     Write(RowWrite),
     /// A message into an endpoint, judged by the plugins there.
     Publish(Publication),
+    /// A mail, by the outbox.
+    Mail {
+        plugin: Arc<str>,
+        /// The mail service, which is known to be there.
+        service: String,
+        mail: Box<PluginMail>,
+    },
 }
 
 /// A message that a plugin publishes.

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
+use crate::alert::{Outbox, Throttle};
 use crate::background::Background;
 use crate::config::{EndpointConfig, History};
 use crate::connection::Connection;
@@ -46,6 +47,10 @@ pub struct Endpoint {
     pub table: Option<Arc<Table>>,
     pub log: Arc<EndpointLog>,
     pub reader: LogReader,
+    /// Where its alerts go.
+    pub outbox: Arc<Outbox>,
+    /// What goes wrong with alerts while messages are judged.
+    pub alert_trouble: Throttle,
     /// The other endpoints, for what plugins publish.
     pub directory: Arc<Directory>,
     pub encoder: Arc<Encoder>,

@@ -1,22 +1,28 @@
 //! Judging: from a decoded message to what will be written, or a rejection.
 //!
 //! Runs on the sender's task, outside of any transaction, on one snapshot of the
-//! endpoint's plugins. The stages in order: defaults → prepare | handler → the row as it
-//! will be stored → modify. Whatever hooks want done besides is buffered and becomes
+//! endpoint's config and plugins. The stages in order: defaults and permission → prepare |
+//! handler → the row as it will be stored → modify. Whatever hooks want done besides is buffered and becomes
 //! part of the submission; a rejection anywhere leaves no trace of it.
 
+mod alert;
 pub mod defaults;
 pub mod floor;
 mod handlers;
 mod modify;
 mod object;
 pub mod outside;
+mod permission;
 mod prepare;
 pub mod publish;
 mod refused;
+pub mod scope;
+mod target;
 
 use std::sync::Arc;
 
+use crate::alert::{Posted, Posting};
+use crate::config::EndpointConfig;
 use crate::connection::Connection;
 use crate::deliver::Step;
 use crate::effects::{Effect, Effects};
@@ -24,18 +30,32 @@ use crate::endpoint::{Chain, Endpoint};
 use crate::log::submission::{Command, Draft, Item, Source};
 use crate::log::{Audience, Method, Part, Submission};
 use crate::plugin::{CallContext, HookError};
-use crate::rejection::{Rejection, code};
-use crate::row::{RowWrite, Table};
+use crate::rejection::Rejection;
+use crate::row::{Row, RowWrite, Table};
 
 use object::Object;
+use permission::Permission;
 pub use refused::Refused;
+use target::Target;
+pub use target::is_selection;
 
 /// What the stages share: one message on one snapshot.
 struct Judging<'a> {
     endpoint: &'a Endpoint,
     chain: &'a Chain,
+    config: Arc<EndpointConfig>,
     call: CallContext,
     effects: Effects,
+    /// Alerts that the message causes.
+    alerts: Vec<Posted>,
+}
+
+/// What a message of a connection has become.
+struct Judged {
+    own: Part,
+    published: Vec<Part>,
+    /// As of [`Submission::rows`].
+    rows: Option<u32>,
 }
 
 /// Judges one message by these plugins. `epoch` is its lane's, from before the judging.
@@ -45,9 +65,9 @@ pub async fn judge(
     source: Source,
     epoch: u32,
 ) -> Result<Submission, Rejection> {
-    let (own, published) = loop {
+    let judged = loop {
         match judge_by(&chain, connection, &source).await {
-            Ok(parts) => break parts,
+            Ok(judged) => break judged,
             Err(Refused::Rejected(rejection)) => return Err(rejection),
             Err(Refused::Failed(error)) => {
                 let rejection = hook_failed(&error);
@@ -59,8 +79,9 @@ pub async fn judge(
         }
     };
     Ok(Submission {
-        own,
-        published,
+        own: judged.own,
+        published: judged.published,
+        rows: judged.rows,
         lane: connection.lane.clone(),
         epoch,
         source,
@@ -72,7 +93,7 @@ async fn judge_by(
     chain: &Chain,
     connection: &Arc<Connection>,
     source: &Source,
-) -> Result<(Part, Vec<Part>), Refused> {
+) -> Result<Judged, Refused> {
     let method = match &source.command {
         Command::Change { method, .. } => method.as_str(),
         Command::Handle { .. } => "",
@@ -81,17 +102,23 @@ async fn judge_by(
     let mut judging = Judging {
         endpoint: &connection.endpoint,
         chain,
+        config: connection.endpoint.settings(),
         call: CallContext {
             message_id,
             queued: source.queued,
             ..connection.client.call(method, source.received_at)
         },
         effects: Effects::default(),
+        alerts: Vec::new(),
     };
+    let mut rows = None;
     let items: Vec<_> = match &source.command {
         Command::Change { method, message } => {
-            let draft = judging.change(*method, message.clone()).await?;
-            vec![Item::Event(draft)]
+            let drafts = judging.change(*method, message.clone()).await?;
+            if *method != Method::Post {
+                rows = u32::try_from(drafts.len()).ok();
+            }
+            drafts.into_iter().map(Item::Event).collect()
         }
         Command::Handle {
             message_type,
@@ -101,8 +128,17 @@ async fn judge_by(
             answer.into_iter().collect()
         }
     };
-    let effects = judging.effects;
-    Ok(parts(connection, chain, source.received_at, items, effects).await?)
+    let outcome = Outcome {
+        items,
+        effects: judging.effects,
+        alerts: judging.alerts,
+    };
+    let (own, published) = parts(connection, chain, source.received_at, outcome).await?;
+    Ok(Judged {
+        own,
+        published,
+        rows,
+    })
 }
 
 /// Judges a message for a comparison, from the plugins' defaults on. It has its id and its
@@ -114,13 +150,15 @@ pub async fn rehearse(
     call: CallContext,
     method: Method,
     message: serde_json::Map<String, serde_json::Value>,
-    old: Option<crate::row::Row>,
+    old: Option<Row>,
 ) -> (Result<Draft, Rejection>, Effects) {
     let mut judging = Judging {
         endpoint,
         chain,
+        config: endpoint.settings(),
         call,
         effects: Effects::default(),
+        alerts: Vec::new(),
     };
     let judged = match defaults::hooks(&mut judging, method, message, old.as_ref()).await {
         Ok(message) => judging.filled(method, message, old).await,
@@ -133,22 +171,36 @@ pub async fn rehearse(
     (judged, judging.effects)
 }
 
+/// What the hooks of a message have come to.
+#[derive(Default)]
+struct Outcome {
+    items: Vec<Item>,
+    effects: Effects,
+    alerts: Vec<Posted>,
+}
+
 /// What a message brings to its own endpoint, and to those that plugins publish into.
 async fn parts(
     connection: &Arc<Connection>,
     chain: &Chain,
     received_at: u64,
-    mut items: Vec<Item>,
-    effects: Effects,
+    outcome: Outcome,
 ) -> Result<(Part, Vec<Part>), Rejection> {
     let endpoint = &connection.endpoint;
     let mut waiting = publish::Waiting::new();
+    let Outcome {
+        mut items,
+        mut effects,
+        mut alerts,
+    } = outcome;
+    alerts.extend(alert::sent_by_plugins(&mut effects));
     items.extend(effect_items(endpoint, effects.list, 0, &mut waiting));
     let mut own = Part {
         log: endpoint.log.clone(),
         table: endpoint.table.clone(),
         items,
         keys: effects.keys,
+        alerts: Posting::new(alerts, &endpoint.outbox),
         judged_by: chain.judged_by.clone(),
     };
     let published = if waiting.is_empty() {
@@ -160,15 +212,46 @@ async fn parts(
 }
 
 impl Judging<'_> {
-    /// A message that changes the table, through all its stages.
+    /// A message that changes the table, through all its stages: one event for each row
+    /// that it is about.
     async fn change(
         &mut self,
         method: Method,
         message: serde_json::Map<String, serde_json::Value>,
-    ) -> Result<Draft, Refused> {
-        let old = self.old_row(method, &message).await?;
-        let message = defaults::fill(self, method, message, old.as_ref()).await?;
-        self.filled(method, message, old).await
+    ) -> Result<Vec<Draft>, Refused> {
+        let permission = Permission::ask(self, method)?;
+        let target = Target::of(self.endpoint, method, &message)?;
+        let message = defaults::own(self, method, message)?;
+        let rows = target.rows(self.endpoint).await?;
+        let message = defaults::authored(self, method, message, rows.first());
+        permission.check(self, &message, &rows).await?;
+        if let Target::Selected(_) = target {
+            return self.each(method, message, rows).await;
+        }
+        let old = rows.into_iter().next();
+        let message = defaults::hooks(self, method, message, old.as_ref()).await?;
+        Ok(vec![self.filled(method, message, old).await?])
+    }
+
+    /// A DELETE of several rows. Its hooks run once on the message, and `modify` for each
+    /// row: what is told of a row is the message with the row's `id`.
+    async fn each(
+        &mut self,
+        method: Method,
+        message: serde_json::Map<String, serde_json::Value>,
+        rows: Vec<Row>,
+    ) -> Result<Vec<Draft>, Refused> {
+        let message = defaults::hooks(self, method, message, None).await?;
+        let message = prepare::prepare(self, method, message).await?;
+        let mut drafts = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut message = message.clone();
+            if let Some(table) = &self.endpoint.table {
+                message.set("id", row.id(table).into());
+            }
+            drafts.push(self.draft(method, message, Some(row)).await?);
+        }
+        Ok(drafts)
     }
 
     /// A message that has its defaults, through the stages that follow.
@@ -176,56 +259,29 @@ impl Judging<'_> {
         &mut self,
         method: Method,
         message: Object,
-        old: Option<crate::row::Row>,
+        old: Option<Row>,
     ) -> Result<Draft, Refused> {
         let message = prepare::prepare(self, method, message).await?;
+        self.draft(method, message, old).await
+    }
+
+    /// The event of a message that is prepared.
+    async fn draft(
+        &mut self,
+        method: Method,
+        message: Object,
+        old: Option<Row>,
+    ) -> Result<Draft, Refused> {
         let change = self.row_change(method, &message, old)?;
-        let sent = modify::modify(self, message, change.as_ref()).await?;
+        let message = modify::modify(self, message, change.as_ref()).await?;
+        self.alert(method, &message, change.as_ref());
         Ok(Draft {
             method: Some(method),
             audience: Audience::All,
             exclude_origin: false,
             change,
-            sent,
+            sent: message.text,
         })
-    }
-
-    /// The row that PUT and DELETE are about.
-    async fn old_row(
-        &self,
-        method: Method,
-        message: &serde_json::Map<String, serde_json::Value>,
-    ) -> Result<Option<crate::row::Row>, Rejection> {
-        if method == Method::Post {
-            return Ok(None);
-        }
-        let (Some(table), Some(storage)) = (&self.endpoint.table, &self.endpoint.reader.storage)
-        else {
-            let text = "this endpoint keeps no rows; only POST makes sense";
-            return Err(Rejection::new(code::UNKNOWN_METHOD, text));
-        };
-        let id = message
-            .get("id")
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or("");
-        if id.is_empty() {
-            let text = format!("{} needs the row's `id`, as text", method.as_str());
-            return Err(Rejection::new(code::MISSING_ID, text));
-        }
-        match storage.row(table, id).await {
-            Ok(Some(row)) => Ok(Some(row)),
-            Ok(None) => Err(Rejection::new(
-                code::NOT_FOUND,
-                format!("there is no row with id `{id}`"),
-            )),
-            Err(error) => {
-                tracing::error!(endpoint = %self.endpoint.name, %error, "a row can't be read");
-                Err(Rejection::new(
-                    code::UNAVAILABLE,
-                    "the table can't be read now; try again",
-                ))
-            }
-        }
     }
 
     /// The change of the table, every column as it will be stored.
@@ -233,7 +289,7 @@ impl Judging<'_> {
         &self,
         method: Method,
         message: &Object,
-        old: Option<crate::row::Row>,
+        old: Option<Row>,
     ) -> Result<Option<RowWrite>, Rejection> {
         let Some(table) = &self.endpoint.table else {
             return Ok(None);
@@ -292,7 +348,8 @@ fn effect_item(endpoint: &Endpoint, effect: Effect) -> Option<Item> {
         })
     };
     Some(match effect {
-        Effect::Publish(_) => return None,
+        // Taken out before, each to where it goes.
+        Effect::Publish(_) | Effect::Mail { .. } => return None,
         Effect::ToConnection { connection, json } => Item::Step(Step::Push { connection, json }),
         Effect::ToUser { user, json } => send(Audience::User(user.into()), json, false),
         Effect::ToGroup {
@@ -321,7 +378,7 @@ fn effect_item(endpoint: &Endpoint, effect: Effect) -> Option<Item> {
 /// A row written by a plugin, told to subscribers as any other.
 fn written(endpoint: &Endpoint, change: RowWrite) -> Item {
     let table = endpoint.table.as_deref();
-    let json = |row: &crate::row::Row| {
+    let json = |row: &Row| {
         table
             .map(|table: &Table| row.to_json(table))
             .unwrap_or_default()

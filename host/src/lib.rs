@@ -2,9 +2,11 @@
 //! WebAssembly components. ARCHITECTURE.md says which file does what.
 
 pub mod admin;
+pub mod alert;
 pub mod app;
 #[cfg(test)]
 mod architecture;
+pub mod args;
 pub mod background;
 pub mod bearer;
 pub mod cli;
@@ -18,6 +20,7 @@ pub mod dialect;
 pub mod directory;
 pub mod effects;
 pub mod endpoint;
+pub mod expression;
 pub mod filter;
 pub mod frame;
 #[cfg(test)]

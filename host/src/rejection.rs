@@ -26,10 +26,16 @@ pub mod code {
     pub const UNKNOWN_TYPE: &str = "unknown_type";
     /// A reserved key (`_msg_id`, `_client`, `_after`) has a value it can't have.
     pub const BAD_KEY: &str = "bad_key";
-    /// PUT or DELETE without an `id`.
+    /// PUT or DELETE that does not say which rows.
     pub const MISSING_ID: &str = "missing_id";
     /// PUT or DELETE of a row that is not there.
     pub const NOT_FOUND: &str = "not_found";
+    /// A DELETE of more rows than one message may take with it.
+    pub const TOO_MANY_ROWS: &str = "too_many_rows";
+    /// The endpoint's `methods` does not let the sender do this.
+    pub const FORBIDDEN: &str = "forbidden";
+    /// An expression of the config has no value for this message or subscription.
+    pub const EXPRESSION_FAILED: &str = "expression_failed";
     /// A value does not fit its column.
     pub const BAD_VALUE: &str = "bad_value";
     /// A query key is neither a column nor reserved, or its value can't be converted.
@@ -89,13 +95,29 @@ pub mod code {
         ),
         (
             MISSING_ID,
-            "PUT or DELETE without an `id`.",
-            "Add the row's `id`.",
+            "PUT or DELETE that does not say which rows.",
+            "Add the row's `id`, or to a DELETE conditions on columns.",
         ),
         (
             NOT_FOUND,
-            "PUT or DELETE of a row that is not there.",
+            "PUT or DELETE of a row that is not there, or a DELETE whose conditions no row meets.",
             "It may have been deleted; load the rows anew.",
+        ),
+        (
+            TOO_MANY_ROWS,
+            "A DELETE of more than 10,000 rows, or of more than 64 MiB of them.",
+            "Add conditions, and send several.",
+        ),
+        (
+            FORBIDDEN,
+            "The endpoint's `methods` does not let the sender do this.",
+            "Sign in as someone who may, or ask the operator.",
+        ),
+        (
+            EXPRESSION_FAILED,
+            "An expression of the server's config has no value for this message, or for this \
+             subscription. `details.default` or `details.open` says which.",
+            "See the message: often a key is missing that the expression needs.",
         ),
         (
             BAD_VALUE,
@@ -104,8 +126,9 @@ pub mod code {
         ),
         (
             BAD_FILTER,
-            "A query key is neither a column nor reserved, or its value does not fit.",
-            "Correct the URL; it also holds after a reconnect.",
+            "A query key, or a condition of a DELETE, is neither a column nor reserved, or its \
+             value does not fit.",
+            "Correct it; a URL also holds after a reconnect.",
         ),
         (
             REJECTED,

@@ -9,12 +9,16 @@ use serde_json::{Map, Number, Value};
 use crate::rejection::{Rejection, code};
 
 /// What a column holds. SQL type names map onto these; see [`ColumnType::parse`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ColumnType {
     Text,
     Integer,
     Real,
     Boolean,
+    /// DATE. Stored as the text that was sent; filters read it as ISO 8601.
+    Date,
+    /// DATETIME and TIMESTAMP, likewise.
+    Timestamp,
 }
 
 impl ColumnType {
@@ -41,7 +45,9 @@ impl ColumnType {
         let upper = name.trim().to_ascii_uppercase();
         let base = upper.split('(').next().unwrap_or("").trim();
         Some(match base {
-            "TEXT" | "VARCHAR" | "CHAR" | "DATE" | "DATETIME" | "TIMESTAMP" => Self::Text,
+            "TEXT" | "VARCHAR" | "CHAR" => Self::Text,
+            "DATE" => Self::Date,
+            "DATETIME" | "TIMESTAMP" => Self::Timestamp,
             "INTEGER" | "INT" | "SMALLINT" | "BIGINT" => Self::Integer,
             "REAL" | "FLOAT" | "DOUBLE" | "DOUBLE PRECISION" => Self::Real,
             "BOOLEAN" | "BOOL" => Self::Boolean,
@@ -56,7 +62,19 @@ impl ColumnType {
             Self::Integer => "a whole number (64 bit)",
             Self::Real => "a number",
             Self::Boolean => "true or false",
+            Self::Date => "a date as text (2023-04-01)",
+            Self::Timestamp => "a time as text (2023-04-01T10:30:00)",
         }
+    }
+
+    /// Whether its cells are text.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::Date | Self::Timestamp)
+    }
+
+    /// Whether its cells are times, which compare by what they mean and not as text.
+    pub fn is_time(self) -> bool {
+        matches!(self, Self::Date | Self::Timestamp)
     }
 }
 
@@ -75,8 +93,8 @@ impl Cell {
     pub fn from_json(value: &Value, kind: ColumnType) -> Option<Self> {
         Some(match (value, kind) {
             (Value::Null, _) => Self::Null,
-            (Value::String(text), ColumnType::Text) => Self::Text(text.clone()),
-            (Value::Number(n), ColumnType::Text) => Self::Text(n.to_string()),
+            (Value::String(text), kind) if kind.is_text() => Self::Text(text.clone()),
+            (Value::Number(n), kind) if kind.is_text() => Self::Text(n.to_string()),
             (Value::Number(n), ColumnType::Integer) => Self::Integer(whole(n)?),
             (Value::Bool(b), ColumnType::Integer) => Self::Integer(i64::from(*b)),
             (Value::Number(n), ColumnType::Real) => Self::Real(n.as_f64()?),
@@ -87,22 +105,6 @@ impl Cell {
                 _ => return None,
             },
             _ => return None,
-        })
-    }
-
-    /// Reads the text of a query string's value in the form its column stores.
-    pub fn from_text(text: &str, kind: ColumnType) -> Option<Self> {
-        Some(match kind {
-            ColumnType::Text => Self::Text(text.to_owned()),
-            ColumnType::Integer => Self::Integer(text.trim().parse().ok()?),
-            ColumnType::Real => {
-                Self::Real(text.trim().parse().ok().filter(|n: &f64| n.is_finite())?)
-            }
-            ColumnType::Boolean => match text.trim().to_ascii_lowercase().as_str() {
-                "true" | "1" => Self::Boolean(true),
-                "false" | "0" => Self::Boolean(false),
-                _ => return None,
-            },
         })
     }
 
@@ -156,6 +158,12 @@ impl Table {
                     nullable: forced != "id",
                     default: Cell::Null,
                 });
+            }
+        }
+        // Whatever text it was declared as, the host fills it with times.
+        for column in &mut columns {
+            if column.name == "timestamp" && column.kind == ColumnType::Text {
+                column.kind = ColumnType::Timestamp;
             }
         }
         Self { name, columns }

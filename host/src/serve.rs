@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::admin;
+use crate::alert;
 use crate::app::App;
 use crate::bearer::Bearer;
 use crate::close_code;
@@ -47,6 +48,7 @@ pub async fn run(config: Config) -> Result<()> {
 
     let (stop, stopped) = watch::channel(false);
     let maintenance = tokio::spawn(maintenance::run(app.clone(), stopped.clone()));
+    let alerts = tokio::spawn(alert::worker::run(app.clone(), stopped.clone()));
     let admin = tokio::spawn(admin::serve(app.clone(), operators, stopped.clone()));
     let accepting = tokio::spawn(server::serve(app.clone(), public, stopped));
     // Held while the server runs.
@@ -59,6 +61,7 @@ pub async fn run(config: Config) -> Result<()> {
     stop.send_replace(true);
     let _ = tokio::join!(accepting, maintenance);
     say_goodbye(&app).await;
+    let _ = alerts.await;
     app.close().await;
     admin.abort();
     tracing::info!("stopped");

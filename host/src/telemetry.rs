@@ -105,6 +105,7 @@ fn describe() {
         "hookcast_lagging_connections",
         "Subscribers reading the log, by endpoint"
     );
+    describe_alerts();
     describe_histogram!(
         "hookcast_commit_seconds",
         Unit::Seconds,
@@ -112,4 +113,37 @@ fn describe() {
     );
     describe_histogram!("hookcast_commit_messages", "Messages in one group");
     describe_histogram!("hookcast_fanout_events", "Events written out together");
+}
+
+fn describe_alerts() {
+    describe_gauge!("hookcast_alerts_waiting", "Alerts that wait to be sent");
+    describe_counter!(
+        "hookcast_alerts_posted_total",
+        "Alerts written with their messages, by endpoint"
+    );
+    describe_counter!(
+        "hookcast_alerts_left_out_total",
+        "Alerts that were not, because a condition failed or the outbox is full, by reason"
+    );
+    describe_counter!(
+        "hookcast_alerts_sent_total",
+        "Alerts that are where they should go, by endpoint and channel"
+    );
+    describe_counter!(
+        "hookcast_alerts_for_nobody_total",
+        "Alerts whose templates name no recipient"
+    );
+    describe_counter!(
+        "hookcast_alerts_failed_total",
+        "Tries to send that failed, by endpoint, channel and kind"
+    );
+    describe_counter!(
+        "hookcast_alerts_dead_total",
+        "Alerts that became dead letters, by endpoint"
+    );
+    describe_histogram!(
+        "hookcast_alert_seconds",
+        Unit::Seconds,
+        "Rendering and sending one mail or webhook call"
+    );
 }

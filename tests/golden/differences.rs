@@ -1,8 +1,6 @@
 //! The closed list: where Hookcast differs from what was recorded, on purpose. Each entry
 //! is a row of the table in `docs/dialects.md`, which says why.
 
-use std::path::Path;
-
 use Instead::{Closed, Frame, Nothing, Refused, Skip, Status};
 
 /// What happens in place of a recorded line.
@@ -16,9 +14,10 @@ pub enum Instead {
     Closed(&'static str, u16),
     /// This frame comes.
     Frame(&'static str),
-    /// Nothing comes.
+    /// Nothing comes, and the connection stays.
     Nothing,
-    /// The line is a consequence of an earlier difference and is not replayed.
+    /// The line can't be here: it is a consequence of an earlier difference, or of what was
+    /// not recorded.
     Skip,
 }
 
@@ -38,7 +37,7 @@ const DIFFERENCES: &[Difference] = &[
             ("err_not_json", 4, Refused("bad_json")),
             ("err_json_list", 4, Refused("not_an_object")),
             ("list_value_in_column", 4, Refused("bad_value")),
-            ("hooks_error", 3, Refused("plugin_failed")),
+            ("hooks_error", 3, Refused("expression_failed")),
             ("columns_not_null", 1, Refused("bad_value")),
             // The second time that the recorder looked.
             ("columns_not_null", 3, Skip),
@@ -59,17 +58,51 @@ const DIFFERENCES: &[Difference] = &[
                 Frame(r#"{"id": "BzlX8_7RSQqqOPHMjdhm5A", "body": "Third"}"#),
             ),
             ("err_put_id_empty", 6, Refused("missing_id")),
-            // What earlier scenarios did to the rows is not done here.
-            ("err_put_id_empty", 3, Skip),
-            ("err_put_id_empty", 4, Skip),
-            ("err_put_id_empty", 5, Skip),
-            ("control_key_in_post", 3, Skip),
-            ("control_key_in_post", 4, Skip),
-            ("control_key_in_post", 5, Skip),
-            ("alert_flag", 3, Skip),
-            ("alert_flag", 4, Skip),
-            ("alert_flag", 5, Skip),
+            // So these rows are as they were.
+            (
+                "control_key_in_post",
+                3,
+                Frame(
+                    r#"{"body": "bin", "topic": null, "n": null, "id": "RelC1esMSQK1RA2HAyPHiA", "user": null, "timestamp": "2026-11-20T06:56:36.897747"}"#,
+                ),
+            ),
+            (
+                "control_key_in_post",
+                4,
+                Frame(
+                    r#"{"body": null, "topic": null, "n": null, "id": "idIbDBZFQCiSINk5K07jWA", "user": null, "timestamp": "2026-11-20T06:56:38.944445"}"#,
+                ),
+            ),
+            (
+                "alert_flag",
+                3,
+                Frame(
+                    r#"{"body": "bin", "topic": null, "n": null, "id": "RelC1esMSQK1RA2HAyPHiA", "user": null, "timestamp": "2026-11-20T06:56:36.897747"}"#,
+                ),
+            ),
+            (
+                "alert_flag",
+                4,
+                Frame(
+                    r#"{"body": null, "topic": null, "n": null, "id": "idIbDBZFQCiSINk5K07jWA", "user": null, "timestamp": "2026-11-20T06:56:38.944445"}"#,
+                ),
+            ),
             ("seed_for_filters", 2, Refused("missing_id")),
+        ],
+    },
+    Difference {
+        gramex: "a DELETE by conditions is broadcast once, as sent, to everyone",
+        lines: &[
+            (
+                "delete_by_operator",
+                5,
+                Frame(r#"{"_method": "DELETE", "n>": "5", "id": "vZiROoOMT4yV3oFg5_TT8w"}"#),
+            ),
+            (
+                "delete_by_operator",
+                6,
+                Frame(r#"{"_method": "DELETE", "n>": "5", "id": "vZiROoOMT4yV3oFg5_TT8w"}"#),
+            ),
         ],
     },
     Difference {
@@ -92,6 +125,20 @@ const DIFFERENCES: &[Difference] = &[
         gramex: "`modify` changes alerts only",
         lines: &[
             (
+                "alert_post",
+                3,
+                Frame(
+                    r#"{"body": "hi", "to": "x@example.org", "_method": "POST", "id": "C15XfpVPR1afX5E4ssnWyQ", "user": null, "timestamp": "2026-11-20T06:58:28.194205", "state": "modified"}"#,
+                ),
+            ),
+            (
+                "alert_template_error",
+                2,
+                Frame(
+                    r#"{"body": "no to", "_method": "POST", "id": "Bc4yBSvQR9C7bmyNamSuMQ", "user": null, "timestamp": "2026-11-20T06:58:30.879027", "state": "modified"}"#,
+                ),
+            ),
+            (
                 "hooks",
                 4,
                 Frame(
@@ -105,6 +152,13 @@ const DIFFERENCES: &[Difference] = &[
                     r#"{"_method": "PUT", "id": "ETeH8op3RtO7DJuWwftKgA", "body": "longer text", "length": 11, "modified": true}"#,
                 ),
             ),
+        ],
+    },
+    Difference {
+        gramex: "a variable that an alert misses cuts the sender's socket",
+        lines: &[
+            ("alert_template_error", 3, Nothing),
+            ("alert_template_error", 4, Nothing),
         ],
     },
     Difference {
@@ -122,17 +176,6 @@ const DIFFERENCES: &[Difference] = &[
         gramex: "filters mean one thing in history and another live",
         lines: &[
             ("filter_history: ?_limit=abc", 1, Closed("bad_filter", 4400)),
-            // No time: this column's values are compared as times.
-            (
-                "filter_history: ?timestamp>~=1700000000",
-                1,
-                Closed("bad_filter", 4400),
-            ),
-            ("filter_history: ?timestamp>~=1700000000", 2, Skip),
-            ("filter_history: ?timestamp>~=1700000000", 3, Skip),
-            ("filter_history: ?timestamp>~=1700000000", 4, Skip),
-            ("filter_history: ?timestamp>~=1700000000", 5, Skip),
-            ("filter_history: ?timestamp>~=1700000000", 6, Skip),
             ("filter_live: ?n=abc", 1, Closed("bad_filter", 4400)),
             ("filter_live: ?body~=^al", 5, Nothing),
             (
@@ -176,32 +219,19 @@ const DIFFERENCES: &[Difference] = &[
     },
 ];
 
-/// Rows of the table that the recordings don't show, with the tests that do.
-const ELSEWHERE: &[(&str, &str, &str)] = &[
-    (
-        "a PUT that takes a row out of a subscriber's filter is not told, or told in full",
-        "tests/filters.rs",
-        "who_loses_a_row_is_told_to_delete_it_and_nothing_more",
-    ),
-    (
-        "text in an INTEGER column is stored",
-        "tests/errors.rs",
-        "each_kind_of_bad_frame_has_its_code_and_leaves_no_trace",
-    ),
-    (
-        "an INTEGER column with a NULL in the result is sent as floats (`1.0`)",
-        "tests/gramex.rs",
-        "values_are_stored_in_their_columns_form",
-    ),
-    (
-        "PUT may change `user`",
-        "tests/errors.rs",
-        "a_user_can_be_neither_claimed_nor_changed",
-    ),
+/// Lines about rows whose making was not recorded.
+const UNRECORDED: [(&str, u64); 4] = [
+    ("err_put_id_empty", 5),
+    ("control_key_in_post", 5),
+    ("alert_flag", 5),
+    ("alert_template_error", 7),
 ];
 
 /// What happens in place of a line, if it is on the list.
 pub fn instead_of(scenario: &str, line: u64) -> Option<Instead> {
+    if UNRECORDED.contains(&(scenario, line)) {
+        return Some(Skip);
+    }
     let all = DIFFERENCES.iter().flat_map(|difference| difference.lines);
     let mut found = all.filter(|(name, number, _)| *name == scenario && *number == line);
     let first = found.next().map(|(_, _, instead)| *instead);
@@ -209,35 +239,7 @@ pub fn instead_of(scenario: &str, line: u64) -> Option<Instead> {
     first
 }
 
-/// The first cells of the table of differences.
-fn documented() -> Vec<String> {
-    let page = repository("docs/dialects.md");
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
-    let cells = rows.filter_map(|row| row.split_once(" | "));
-    let is_one = |gramex: &str, here: &str| gramex != "Gramex" && !here.starts_with("not yet");
-    let differences = cells.filter(|(gramex, here)| is_one(gramex, here));
-    differences.map(|(gramex, _)| gramex.to_owned()).collect()
-}
-
-fn repository(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-#[test]
-fn the_documented_differences_are_the_tested_ones() {
-    let tested = DIFFERENCES.iter().map(|difference| difference.gramex);
-    let elsewhere = ELSEWHERE.iter().map(|(row, ..)| *row);
-    let mut tested: Vec<_> = tested.chain(elsewhere).map(str::to_owned).collect();
-    let mut documented = documented();
-    tested.sort();
-    documented.sort();
-    assert_eq!(
-        documented, tested,
-        "left: docs/dialects.md, right: tests/golden/differences.rs"
-    );
-    for (row, file, test) in ELSEWHERE {
-        let found = repository(file).contains(&format!("fn {test}("));
-        assert!(found, "{row}: {file} has no {test}");
-    }
+/// The first cells of their rows in the table.
+pub fn rows() -> impl Iterator<Item = &'static str> {
+    DIFFERENCES.iter().map(|difference| difference.gramex)
 }

@@ -5,13 +5,16 @@
 //! each message a subscriber without a filter, the witness, waits until it is delivered;
 //! then each connection is asked for an error, and nothing may come before that.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::differences::{Instead, instead_of};
+use super::mails;
+use super::peer::Peer;
+use crate::support::smtp::SmtpServer;
 use crate::support::{TestClient, TestServer};
 
 /// By this header the plugins of the tests know the witness, and leave its filter alone.
@@ -51,22 +54,20 @@ pub struct Replay {
     /// Where connections are that the recorder opened before its first line.
     path: &'static str,
     witness: Option<TestClient>,
+    /// Takes what alerts send.
+    smtp: Option<SmtpServer>,
     peers: HashMap<String, Peer>,
     /// Recorded ids, and what they are here.
     ids: HashMap<String, String>,
 }
 
-/// A connection as the recording names it.
-struct Peer {
-    client: TestClient,
-    /// What was read while waiting for something else.
-    read: VecDeque<Value>,
-    /// Gramex sent it nothing, because of `_limit=0` or `_offset=1`. Here it hears all.
-    mute_in_gramex: bool,
-}
-
 impl Replay {
-    pub async fn new(server: TestServer, path: &'static str, witnessed: bool) -> Self {
+    pub async fn new(
+        server: TestServer,
+        path: &'static str,
+        witnessed: bool,
+        smtp: Option<SmtpServer>,
+    ) -> Self {
         let mut witness = None;
         if witnessed {
             let url = server.url(&format!("{path}?_after="));
@@ -79,6 +80,7 @@ impl Replay {
             server,
             path,
             witness,
+            smtp,
             peers: HashMap::new(),
             ids: HashMap::new(),
         }
@@ -124,10 +126,8 @@ impl Replay {
                 }
                 // What was recorded here followed from a message that is not taken here.
                 ("recv" | "silence", None) if refused => self.hears_nothing(name, &at).await,
-                // Answered with an error, it is there still.
-                ("closed", None) if refused => {
-                    self.peer(name).await.marked().await;
-                }
+                ("closed", None) if refused => self.is_there_still(name, &at).await,
+                ("closed", Some(Instead::Nothing)) => self.is_there_still(name, &at).await,
                 ("recv", Some(Instead::Nothing)) => self.hears_nothing(name, &at).await,
                 ("recv", instead) => {
                     let text = line["text"].as_str().expect("a text");
@@ -145,6 +145,10 @@ impl Replay {
                     if let Some(peer) = self.peers.get_mut(name) {
                         peer.passes_over_history().await;
                     }
+                }
+                ("sent", None) => {
+                    let smtp = self.smtp.as_ref().expect("a mail server");
+                    mails::compare(smtp, &self.server, line, &at).await;
                 }
                 ("pong_frame", None) => self.is_answered_by_pong(name).await,
                 ("close_sent", None) => {
@@ -170,11 +174,7 @@ impl Replay {
     async fn open(&mut self, name: &str, line: &Map<String, Value>) {
         let path = path_of(line);
         let query = path.split_once('?').map_or("", |(_, query)| query);
-        let peer = Peer {
-            mute_in_gramex: matches!(query, "_limit=0" | "_offset=1"),
-            client: self.server.connect(&path).await,
-            read: VecDeque::new(),
-        };
+        let peer = Peer::new(self.server.connect(&path).await, query);
         self.peers.insert(name.to_owned(), peer);
     }
 
@@ -264,6 +264,13 @@ impl Replay {
         }
     }
 
+    async fn is_there_still(&mut self, name: &str, at: &str) {
+        let peer = self.peer(name).await;
+        let before = peer.marked().await;
+        let expected = peer.mute_in_gramex || before.is_empty();
+        assert!(expected, "{at}: {name} hears {before:?}");
+    }
+
     async fn is_answered_by_pong(&mut self, name: &str) {
         let ping = Message::Ping(b"golden".as_slice().into());
         let client = &mut self.peer(name).await.client;
@@ -273,49 +280,10 @@ impl Replay {
 
     async fn peer(&mut self, name: &str) -> &mut Peer {
         if !self.peers.contains_key(name) {
-            let peer = Peer {
-                client: self.server.connect(self.path).await,
-                read: VecDeque::new(),
-                mute_in_gramex: false,
-            };
+            let peer = Peer::new(self.server.connect(self.path).await, "");
             self.peers.insert(name.to_owned(), peer);
         }
         self.peers.get_mut(name).expect("just inserted")
-    }
-}
-
-impl Peer {
-    async fn next(&mut self) -> Value {
-        match self.read.pop_front() {
-            Some(frame) => frame,
-            None => self.client.recv().await,
-        }
-    }
-
-    /// What comes before the answer to a message that is refused.
-    async fn marked(&mut self) -> Vec<Value> {
-        self.client.send(json!({"_method": "MARK"})).await;
-        let mut before: Vec<_> = self.read.drain(..).collect();
-        let marked = |frame: &Value| frame["_error"]["code"] == "unknown_method";
-        before.extend(self.client.recv_until(marked).await.0);
-        before
-    }
-
-    async fn passes_over_history(&mut self) {
-        let before = self.marked().await;
-        let rows = before.iter().all(|frame| frame.get("_method").is_none());
-        assert!(rows, "history, then nothing: {before:?}");
-    }
-
-    /// Of what has been read and is to be read, rows of history.
-    async fn passes_over_rows(&mut self) {
-        loop {
-            let frame = self.next().await;
-            if frame.get("_method").is_some() {
-                self.read.push_front(frame);
-                return;
-            }
-        }
     }
 }
 

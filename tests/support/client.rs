@@ -61,7 +61,9 @@ impl TestClient {
         url: &str,
         headers: &[(&str, &str)],
     ) -> Result<Self, Refused> {
-        let mut request = url.into_client_request().expect("a WebSocket URL");
+        // As browsers do it.
+        let url = url.replace('<', "%3C").replace('>', "%3E");
+        let mut request = url.as_str().into_client_request().expect("a WebSocket URL");
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
             request.headers_mut().insert(

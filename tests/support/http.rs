@@ -1,5 +1,6 @@
 //! HTTP servers that plugins call.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,6 +22,9 @@ pub enum Behaviour {
     Endless(String, String),
     /// Says this and nothing more.
     Stalls(String),
+    /// Hands on head and body, and answers with 503 to the first so many requests, with 204
+    /// to the others.
+    Takes(mpsc::UnboundedSender<(String, String)>, usize),
 }
 
 /// A server on 127.0.0.1. It ends with the test's runtime.
@@ -34,6 +38,11 @@ pub struct HttpServer {
 impl HttpServer {
     pub async fn start(behaviour: Behaviour) -> Self {
         Self::with(behaviour, None).await
+    }
+
+    /// Where something is expected to be.
+    pub async fn start_at(address: SocketAddr, behaviour: Behaviour) -> Self {
+        Self::on(TcpListener::bind(address).await.unwrap(), behaviour, None)
     }
 
     /// With TLS as `localhost`, by a certificate of an authority of its own. Returns that
@@ -61,6 +70,10 @@ impl HttpServer {
 
     async fn with(behaviour: Behaviour, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(listener, behaviour, tls)
+    }
+
+    fn on(listener: TcpListener, behaviour: Behaviour, tls: Option<TlsAcceptor>) -> Self {
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(AtomicUsize::new(0));
         let (end, ended) = mpsc::unbounded_channel();
@@ -115,19 +128,26 @@ async fn serve(
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
-    requests.fetch_add(1, Ordering::Relaxed);
+    let before = requests.fetch_add(1, Ordering::Relaxed);
     match behaviour {
         Behaviour::Echo => {
-            let head = String::from_utf8(head).unwrap();
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: "))
-                .map_or(0, |length| length.parse().unwrap());
-            let mut body = vec![0; length];
-            stream.read_exact(&mut body).await?;
+            let body = body_of(&mut stream, &String::from_utf8(head).unwrap()).await?;
+            let length = body.len();
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
             stream.write_all(head.as_bytes()).await?;
             stream.write_all(&body).await?;
+        }
+        Behaviour::Takes(taken, failures) => {
+            let head = String::from_utf8(head).unwrap();
+            let body = body_of(&mut stream, &head).await?;
+            let _ = taken.send((head, String::from_utf8(body).unwrap()));
+            let status = if before < failures {
+                "503 Busy"
+            } else {
+                "204 Taken"
+            };
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await?;
         }
         Behaviour::Says(answer) => stream.write_all(answer.as_bytes()).await?,
         Behaviour::Endless(answer, piece) => {
@@ -143,4 +163,15 @@ async fn serve(
         }
     }
     stream.shutdown().await
+}
+
+/// The body of a request, by the length that its head names.
+async fn body_of(stream: &mut (impl AsyncRead + Unpin), head: &str) -> std::io::Result<Vec<u8>> {
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    Ok(body)
 }

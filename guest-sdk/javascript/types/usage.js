@@ -65,6 +65,7 @@ export const handlers = {
       messaging.toGroup(message.group, { joined: true }, { excludeSender: true });
       messaging.broadcast({ joined: config.get("name"), all: config.getAll() });
       messaging.publish("audit", "POST", { joined: true });
+      alerts.send({ to: ["ada@example.org"], subject: "Joined", body: "Have a look." });
       messaging.close(call.connection, 4000, "bye");
       return { user: context.user()?.id, path: context.pathParameters().room };
     },

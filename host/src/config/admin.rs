@@ -72,6 +72,10 @@ fn secret(value: &Value<'_>) -> Result<Option<Secret>, Wrong> {
 pub struct Secret(String);
 
 impl Secret {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text itself, for comparing or sending.
     pub fn reveal(&self) -> &str {
         &self.0

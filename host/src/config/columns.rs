@@ -131,7 +131,7 @@ fn column_type(value: &Value<'_>, built_in: bool) -> Result<ColumnType, Wrong> {
             format!("use one of {}", ColumnType::NAMES.join(", ")),
         )
     })?;
-    if built_in && kind != ColumnType::Text {
+    if built_in && !kind.is_text() {
         return Err(Wrong::new(
             format!("is {text:?}, but the server fills this column with text"),
             "make it TEXT, or leave it out: every table has it",

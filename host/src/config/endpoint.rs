@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
+use super::alert::{AlertConfig, read_alerts};
 use super::columns::read_table;
+use super::message_default::MessageDefaults;
+use super::methods::Methods;
+use super::open::OpenArgs;
 use super::path::endpoint_path;
 use super::plugins::PluginsConfig;
 use super::queue::QueueConfig;
@@ -16,6 +20,9 @@ use crate::row::Table;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
+/// Enough for people, and little for a mail server.
+const ALERT_RATE: u32 = 600;
+
 /// One endpoint. Sizes are bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EndpointConfig {
@@ -26,11 +33,21 @@ pub struct EndpointConfig {
     pub table: Option<Table>,
     /// Their hooks run in this order.
     pub plugins: Vec<String>,
+    /// Query keys that the server sets for every subscription.
+    pub open: OpenArgs,
+    /// Fields of messages that the server fills.
+    pub message_default: MessageDefaults,
+    /// Who may do what; without it everyone may do everything.
+    pub methods: Option<Methods>,
     pub durability: Durability,
     pub history: History,
     pub retention: Retention,
     /// Messages that wait while a plugin is away.
     pub queue: QueueConfig,
+    /// Mails and webhook calls that messages cause.
+    pub alerts: Vec<AlertConfig>,
+    /// Alerts that are sent in a minute.
+    pub alert_rate: u32,
     /// Largest frame a client may send.
     pub message_limit: usize,
     /// How fast clients may send and connect.
@@ -85,6 +102,7 @@ impl EndpointConfig {
         mut section: Section<'_>,
         plugins: &PluginsConfig,
         found: &io::Result<Vec<String>>,
+        services: &[&str],
     ) -> Self {
         let seconds = Duration::from_secs;
         // Tests want short times; nobody wants a busy loop.
@@ -109,11 +127,16 @@ impl EndpointConfig {
         } else {
             Some(read_table(name, &mut section))
         };
+        let limited = section.has("methods");
+        let methods = Methods::read(section.section("methods"));
         let config = Self {
             path: path.unwrap_or_default(),
             dialect: section.read("dialect", Dialect::Gramex, |value| {
                 value.choice(&[("gramex", Dialect::Gramex)])
             }),
+            open: OpenArgs::read(section.section("open"), table.as_ref()),
+            message_default: MessageDefaults::read(section.section("message_default")),
+            methods: limited.then_some(methods),
             table,
             plugins: section
                 .list("plugins", |value| plugins.installed(value, found))
@@ -130,6 +153,14 @@ impl EndpointConfig {
                 }),
             retention: Retention::read(section.section("retention")),
             queue: QueueConfig::read(section.section("queue")),
+            alerts: if ephemeral {
+                Vec::new()
+            } else {
+                read_alerts(&mut section, services)
+            },
+            alert_rate: section.read("alert_rate", ALERT_RATE, |value| {
+                value.whole(1..=10_000_000)
+            }),
             message_limit: section
                 .read("message_limit", 64 << 10, |value| value.size(64..=16 * MIB)),
             rate: RateConfig::read(section.section("rate")),
@@ -182,7 +213,8 @@ impl EndpointConfig {
 
 /// Reports the keys that make no sense without storage.
 fn refuse_storage(section: &mut Section<'_>) {
-    let refused = ["table", "columns", "retention"].map(|key| section.take(key));
+    let refused =
+        ["table", "columns", "retention", "alert", "alert_rate"].map(|key| section.take(key));
     let history = section.take("history");
     let history = history.filter(|value| value.text().is_ok_and(|text| text == "table"));
     for value in refused.into_iter().flatten().chain(history) {

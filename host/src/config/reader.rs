@@ -69,6 +69,11 @@ impl<'a> Reading<'a> {
         self.report(value.at, what, wrong.remedy);
     }
 
+    /// The file from one of its bytes on.
+    pub fn text_from(&self, byte: usize) -> &'a str {
+        self.text.get(byte..).unwrap_or_default()
+    }
+
     /// Where a key that was read stands.
     pub fn place(&self, key: &str) -> Option<Place> {
         self.places.borrow().get(key).copied()

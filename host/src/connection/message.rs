@@ -70,6 +70,10 @@ pub async fn take(frame: Frame, chain: Arc<Chain>, queued: bool) {
         queued,
         attempts: 0,
     };
+    if judge::is_selection(&source.command) {
+        // It is about what its sender has sent before, too.
+        judge_returned(&connection).await;
+    }
     let epoch = turn(&connection).await;
     let _floor = judge::outside::floor(&connection, source.attempts).await;
     submit(&connection, Ok(chain), source, epoch).await;
@@ -175,13 +179,13 @@ async fn refuse(connection: &Connection, message_id: Option<MessageId>, rejectio
     };
     let endpoint = &connection.endpoint;
     let committed = match &endpoint.reader.storage {
-        Some(storage) => storage.message_position(endpoint.log.id, &id).await,
+        Some(storage) => storage.receipt(endpoint.log.id, &id).await,
         None => Ok(None),
     };
     match committed {
-        Ok(Some(position)) => connection.notify(Notice::Ack {
+        Ok(Some(receipt)) => connection.notify(Notice::Ack {
             msg_id: &id.id,
-            position: &position,
+            receipt: &receipt,
         }),
         _ => connection.refuse(Some(&id.id), rejection),
     }

@@ -12,7 +12,7 @@ use crate::deliver::socket::Ending;
 use crate::dialect::Notice;
 use crate::effects::Effects;
 use crate::endpoint::Chain;
-use crate::filter::{Args, Filter, reserved};
+use crate::filter::{Args, View, reserved};
 use crate::frame;
 use crate::judge;
 use crate::judge::Refused;
@@ -22,7 +22,7 @@ use crate::rejection::{Rejection, code};
 use crate::row::Table;
 use crate::storage::sqlite::read::SqliteReader;
 
-use super::Connection;
+use super::{Connection, open_args};
 
 /// Runs the `open` hook and places the connection's cursor.
 pub async fn start(connection: Arc<Connection>) {
@@ -89,10 +89,12 @@ async fn run_hooks(
     asked: &Args,
 ) -> Result<(ClassKey, Effects), Refused> {
     let client = &connection.client;
-    // Hooks that run a second time begin as they did before.
+    // What runs a second time begins as it did before.
     client.args.write().clone_from(asked);
     let mut effects = Effects::default();
     let call = client.call("", now_micros() as u64);
+    let args = open_args::applied(&connection.endpoint.settings().open, &call, asked)?;
+    *client.args.write() = args;
     for generation in chain.with(Hook::Open) {
         let args = client.args.read().clone();
         let args: Vec<_> = args
@@ -110,19 +112,38 @@ async fn run_hooks(
 
 /// What the args in force select.
 fn subscription(connection: &Connection) -> Result<ClassKey, Rejection> {
-    let args = connection.client.args.read();
-    let filter = Filter::parse(&args, connection.endpoint.table.as_deref())?;
+    let View {
+        filter, projection, ..
+    } = view(connection)?;
     Ok(ClassKey {
-        positions: reserved(&args, "_after").is_some(),
+        positions: reserved(&connection.client.args.read(), "_after").is_some(),
         filter,
+        projection,
     })
+}
+
+/// What the args in force ask for, of history and of the live stream.
+fn view(connection: &Connection) -> Result<View, Rejection> {
+    let endpoint = &connection.endpoint;
+    let view = View::parse(&connection.client.args.read(), endpoint.table.as_deref())?;
+    if endpoint.history() == History::Log && !view.shaping.is_none() {
+        let text = "`_sort`, `_limit`, `_offset` and `_by` shape rows, but the history of this \
+                    endpoint is its log: leave them out";
+        return Err(Rejection::new(code::BAD_FILTER, text));
+    }
+    Ok(view)
 }
 
 async fn history(connection: &Connection) {
     let endpoint = &connection.endpoint;
     let sent = match (&endpoint.reader.storage, &endpoint.table) {
         (Some(storage), Some(table)) if endpoint.history() == History::Table => {
-            rows(connection, storage, table).await
+            // It was valid when the subscription began.
+            let view = match view(connection) {
+                Ok(view) => view,
+                Err(rejection) => return refuse(connection, &rejection),
+            };
+            rows(connection, storage, table, &view).await
         }
         (Some(storage), _) => {
             let count = endpoint.history_limits().rows;
@@ -150,33 +171,32 @@ fn replay(connection: &Connection, first: u64) {
     connection.outbox.push_caught_up(end, first);
 }
 
-/// Sends the stored rows that pass the filter; live begins right behind them.
-async fn rows(connection: &Connection, storage: &SqliteReader, table: &Table) -> sqlx::Result<()> {
+/// Sends what the view shows of the stored rows; live begins right behind them.
+async fn rows(
+    connection: &Connection,
+    storage: &SqliteReader,
+    table: &Table,
+    view: &View,
+) -> sqlx::Result<()> {
     let endpoint = &connection.endpoint;
-    let key = connection.class.read().clone();
     let history = storage
         .history(
             endpoint.log.id,
             endpoint.first_head,
             table,
-            &key.filter,
+            view,
             endpoint.history_limits(),
         )
         .await?;
-    let mut bytes = Vec::new();
-    for row in &history.rows {
-        frame::text(
-            endpoint.dialect.row(row.to_json(table)).as_bytes(),
-            &mut bytes,
-        );
+    let (mut bytes, count) = (Vec::new(), history.rows.len());
+    for row in history.rows {
+        frame::text(endpoint.dialect.row(row).as_bytes(), &mut bytes);
     }
     if history.truncated {
-        let notice = Notice::HistoryTruncated {
-            rows: history.rows.len(),
-        };
+        let notice = Notice::HistoryTruncated { rows: count };
         frame::text(endpoint.dialect.notice(notice).as_bytes(), &mut bytes);
     }
-    bytes.extend(end_of_history(connection, history.rows.len(), history.head));
+    bytes.extend(end_of_history(connection, count, history.head));
     connection.outbox.push_caught_up(bytes, history.head + 1);
     Ok(())
 }

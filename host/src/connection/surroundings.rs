@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::{Map, Value, json};
 
-use crate::filter::Filter;
+use crate::filter::View;
 use crate::id::ConnectionId;
 use crate::judge::{defaults, publish};
 use crate::kv::{Key, Stored};
@@ -57,6 +57,21 @@ impl Surroundings for Client {
         publish::check(self, endpoint)
     }
 
+    fn mail_service(&self, name: Option<&str>) -> Result<String, HostError> {
+        let outbox = &self.endpoint.outbox;
+        if self.endpoint.table.is_none() {
+            let text = "this endpoint is ephemeral and has no outbox; set its `durability`";
+            return Err(HostError::new("unavailable", text));
+        }
+        if !outbox.has_room() {
+            let text = "as many alerts wait as `alerts.limit` allows; try again later";
+            return Err(HostError::new("unavailable", text));
+        }
+        outbox
+            .service(name)
+            .map_err(|why| HostError::new("not_found", why))
+    }
+
     fn insert(
         &self,
         mut row: Map<String, Value>,
@@ -101,16 +116,11 @@ impl Surroundings for Client {
     ) -> BoxFuture<'_, Result<Vec<String>, HostError>> {
         async move {
             let (table, storage) = self.table()?;
-            let filter = Filter::parse(&filter, Some(table)).map_err(invalid)?;
+            let view = View::parse(&filter, Some(table)).map_err(invalid)?;
             let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-            let rows = storage
-                .rows(table, &filter, limit)
-                .await
-                .map_err(unavailable)?;
-            Ok(rows
-                .iter()
-                .map(|row| Value::Object(row.to_json(table)).to_string())
-                .collect())
+            let rows = storage.select(table, &view, limit).await;
+            let rows = rows.map_err(unavailable)?.into_iter();
+            Ok(rows.map(|row| Value::Object(row).to_string()).collect())
         }
         .boxed()
     }

@@ -1,12 +1,15 @@
 //! Subscribers that see the same bytes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use crate::dialect::Dialect;
-use crate::filter::Filter;
+use crate::filter::{Filter, Projection};
 use crate::frame;
 use crate::id::ConnectionId;
-use crate::log::{Event, Incarnation, Position};
+use crate::log::{Event, Incarnation, Method, Position};
 use crate::row::Table;
 
 use super::socket::Outbox;
@@ -17,6 +20,7 @@ pub struct ClassKey {
     /// The subscriber asked for positions in its frames.
     pub positions: bool,
     pub filter: Filter,
+    pub projection: Projection,
 }
 
 /// How a subscriber gets an event.
@@ -67,9 +71,24 @@ impl Encoder {
             (Shape::Removal, Some(table), Some(old)) => {
                 self.dialect.removal(old.id(table), position, out);
             }
-            _ => self.dialect.event(event, position, out),
+            _ => {
+                let sent = shown(&key.projection, event);
+                self.dialect.event(event, &sent, position, out);
+            }
         });
     }
+}
+
+/// What a projection shows of an event. A DELETE is whole: it says which row is gone, and
+/// of a row's values there are none. So are sends by plugins, which are no rows.
+fn shown<'e>(projection: &Projection, event: &'e Event) -> Cow<'e, [u8]> {
+    let changes_a_row = matches!(event.method, Some(Method::Post | Method::Put));
+    if !changes_a_row || *projection == Projection::All {
+        return Cow::Borrowed(&event.sent);
+    }
+    let message: Map<String, Value> = serde_json::from_slice(&event.sent).unwrap_or_default();
+    let message = Value::Object(projection.apply(message));
+    Cow::Owned(message.to_string().into_bytes())
 }
 
 /// The live members of a class.

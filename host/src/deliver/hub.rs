@@ -101,10 +101,9 @@ impl Hub {
             Step::Event(event) => self.select(event),
             Step::Reply { connection, reply } => {
                 let text = match &reply {
-                    Reply::Ack { msg_id, position } => self
-                        .encoder
-                        .dialect
-                        .notice(Notice::Ack { msg_id, position }),
+                    Reply::Ack { msg_id, receipt } => {
+                        self.encoder.dialect.notice(Notice::Ack { msg_id, receipt })
+                    }
                     Reply::Error { msg_id, rejection } => {
                         let msg_id = msg_id.as_deref();
                         self.encoder

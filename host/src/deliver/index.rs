@@ -1,36 +1,48 @@
 //! Which classes can an event concern? Found by hashing, not by asking each class.
 //!
-//! A class with a filter is entered under the values of its first condition. An event is
-//! looked up with its row's values, old and new; the few classes found are then asked
-//! properly.
+//! A class whose filter has a condition of equality is entered under the values of the
+//! first one. An event is looked up with its row's values, old and new; the few classes
+//! found are then asked properly. So are, for each event, those that no hash can exclude.
 
 use std::collections::HashMap;
 
-use crate::filter::{CellKey, Filter};
+use crate::filter::{CellKey, Condition, Filter};
 use crate::log::Event;
+use crate::row::{Cell, ColumnType};
 
 pub type ClassId = u32;
 
 #[derive(Default)]
 pub struct ClassIndex {
-    /// Classes without a filter: every event of the audience `All` concerns them.
-    unfiltered: Vec<ClassId>,
-    /// By column, then by value.
-    by_value: HashMap<usize, HashMap<CellKey, Vec<ClassId>>>,
+    /// Classes without a condition of equality: every event of the audience `All` may
+    /// concern them.
+    unhashed: Vec<ClassId>,
+    /// By column.
+    hashed: HashMap<usize, ByValue>,
     /// All classes, for events that carry no row.
     all: Vec<ClassId>,
+}
+
+/// Classes by the values of one column.
+struct ByValue {
+    kind: ColumnType,
+    classes: HashMap<CellKey, Vec<ClassId>>,
 }
 
 impl ClassIndex {
     pub fn insert(&mut self, class: ClassId, filter: &Filter) {
         self.all.push(class);
-        let Some(first) = filter.0.first() else {
-            self.unfiltered.push(class);
+        let Some((condition, values)) = equality(filter) else {
+            self.unhashed.push(class);
             return;
         };
-        let column = self.by_value.entry(first.column).or_default();
-        for cell in &first.any_of {
-            let classes = column.entry(CellKey::of(cell)).or_default();
+        let column = self.hashed.entry(condition.column);
+        let column = column.or_insert_with(|| ByValue {
+            kind: condition.kind,
+            classes: HashMap::new(),
+        });
+        for cell in values {
+            let classes = column.classes.entry(CellKey::of(cell)).or_default();
             if !classes.contains(&class) {
                 classes.push(class);
             }
@@ -39,22 +51,22 @@ impl ClassIndex {
 
     pub fn remove(&mut self, class: ClassId, filter: &Filter) {
         self.all.retain(|known| *known != class);
-        self.unfiltered.retain(|known| *known != class);
-        let Some(first) = filter.0.first() else {
+        self.unhashed.retain(|known| *known != class);
+        let Some((condition, values)) = equality(filter) else {
             return;
         };
-        if let Some(column) = self.by_value.get_mut(&first.column) {
-            for cell in &first.any_of {
+        if let Some(column) = self.hashed.get_mut(&condition.column) {
+            for cell in values {
                 let key = CellKey::of(cell);
-                if let Some(classes) = column.get_mut(&key) {
+                if let Some(classes) = column.classes.get_mut(&key) {
                     classes.retain(|known| *known != class);
                     if classes.is_empty() {
-                        column.remove(&key);
+                        column.classes.remove(&key);
                     }
                 }
             }
-            if column.is_empty() {
-                self.by_value.remove(&first.column);
+            if column.classes.is_empty() {
+                self.hashed.remove(&condition.column);
             }
         }
     }
@@ -65,10 +77,11 @@ impl ClassIndex {
             self.all.iter().copied().for_each(visit);
             return;
         }
-        self.unfiltered.iter().copied().for_each(&mut visit);
-        for (column, values) in &self.by_value {
+        self.unhashed.iter().copied().for_each(&mut visit);
+        for (column, values) in &self.hashed {
             for row in [event.row(), event.old()].into_iter().flatten() {
-                if let Some(classes) = values.get(&CellKey::of(&row.0[*column])) {
+                let key = CellKey::stored(&row.0[*column], values.kind);
+                if let Some(classes) = values.classes.get(&key) {
                     classes.iter().copied().for_each(&mut visit);
                 }
             }
@@ -76,12 +89,18 @@ impl ClassIndex {
     }
 }
 
+/// The first condition that only some values can pass, with these.
+fn equality(filter: &Filter) -> Option<(&Condition, &[Cell])> {
+    let mut conditions = filter.0.iter();
+    conditions.find_map(|condition| Some((condition, condition.test.only()?)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::Condition;
+    use crate::filter::Test;
     use crate::log::{Audience, Method};
-    use crate::row::{Cell, Row, RowWrite};
+    use crate::row::{Row, RowWrite};
 
     fn text(value: &str) -> Cell {
         Cell::Text(value.into())
@@ -90,7 +109,8 @@ mod tests {
     fn filter(column: usize, values: &[&str]) -> Filter {
         Filter(vec![Condition {
             column,
-            any_of: values.iter().map(|v| text(v)).collect(),
+            kind: ColumnType::Text,
+            test: Test::In(values.iter().map(|v| text(v)).collect()),
         }])
     }
 
@@ -138,5 +158,28 @@ mod tests {
         );
         index.remove(2, &filter(0, &["a", "b"]));
         assert_eq!(found(&index, &update), [1, 3]);
+    }
+
+    #[test]
+    fn asks_those_that_no_hash_excludes_and_finds_times_however_written() {
+        let mut index = ClassIndex::default();
+        let condition = |column, test| Condition {
+            column,
+            kind: ColumnType::Timestamp,
+            test,
+        };
+        let above = condition(0, Test::Above(text("2023-01-01T00:00:00.000000")));
+        let at = condition(1, Test::In(vec![text("2023-04-01T00:00:00.000000")]));
+        index.insert(1, &Filter(vec![above.clone()]));
+        index.insert(2, &Filter(vec![above, at]));
+        let row = |second: &str| Row(vec![text("x"), text(second)]);
+        let there = event(Some(RowWrite::Insert {
+            row: row("2023-04-01 00:00Z"),
+        }));
+        assert_eq!(found(&index, &there), [1, 2]);
+        let elsewhere = event(Some(RowWrite::Insert {
+            row: row("2023-04-02"),
+        }));
+        assert_eq!(found(&index, &elsewhere), [1]);
     }
 }

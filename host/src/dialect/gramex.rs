@@ -75,8 +75,8 @@ impl Dialect for Gramex {
         })
     }
 
-    fn event(&self, event: &Event, position: Option<&str>, out: &mut Vec<u8>) {
-        with_position(&event.sent, position, out);
+    fn event(&self, _: &Event, sent: &[u8], position: Option<&str>, out: &mut Vec<u8>) {
+        with_position(sent, position, out);
     }
 
     fn removal(&self, id: &str, position: Option<&str>, out: &mut Vec<u8>) {
@@ -97,8 +97,12 @@ impl Dialect for Gramex {
 
     fn notice(&self, notice: Notice<'_>) -> String {
         let frame = match notice {
-            Notice::Ack { msg_id, position } => {
-                json!({"_ack": {"_msg_id": msg_id, "position": position}})
+            Notice::Ack { msg_id, receipt } => {
+                let mut ack = json!({"_msg_id": msg_id, "position": receipt.position});
+                if let Some(rows) = receipt.rows {
+                    ack["rows"] = rows.into();
+                }
+                json!({ "_ack": ack })
             }
             Notice::Error { msg_id, rejection } => {
                 let mut error = rejection.to_json();

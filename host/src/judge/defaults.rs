@@ -1,41 +1,78 @@
-//! Filling fields. The order: built-in, then plugins; `user` is always the
-//! authenticated identity.
+//! Filling fields. The order: built-in, then the config's `message_default`, then plugins;
+//! `user` is always the authenticated identity.
 
-use serde_json::{Map, Value};
-use time::OffsetDateTime;
-use time::macros::format_description;
+use serde_json::{Map, Value, json};
 
-use crate::clock::now_micros;
+use crate::clock::{iso_text, now_micros};
 use crate::id::row_id;
 use crate::log::Method;
 use crate::plugin::Hook;
+use crate::rejection::{Rejection, code};
 use crate::row::{Cell, Row};
 
 use super::object::Object;
-use super::{Judging, Refused};
+use super::{Judging, Refused, scope};
 
-pub(super) async fn fill(
-    judging: &mut Judging<'_>,
+/// The built-in and the config's part of it. As in Gramex, these replace what the client
+/// sent, in its place.
+///
+/// # Errors
+/// A default that has no value for this message.
+pub(super) fn own(
+    judging: &Judging<'_>,
+    method: Method,
+    mut message: Map<String, Value>,
+) -> Result<Map<String, Value>, Rejection> {
+    if method == Method::Post {
+        message.insert("id".into(), row_id().into());
+        message.insert("user".into(), identity(judging));
+        message.insert(
+            "timestamp".into(),
+            iso_text(judging.call.received_at as i64).into(),
+        );
+    }
+    let fields = judging.config.message_default.of(method);
+    if fields.is_empty() {
+        return Ok(message);
+    }
+    let mut scope = scope::of(&judging.call);
+    for (key, expression) in fields {
+        if expression.uses("msg") {
+            scope.set("msg", Value::Object(message.clone()));
+        }
+        let value = expression.evaluate(&scope);
+        let value = value.map_err(|problem| no_value(method, key, &problem.message))?;
+        if key == "id" && value.as_str().is_none_or(str::is_empty) {
+            return Err(no_value(method, key, "an id is a text that is not empty"));
+        }
+        message.insert(key.clone(), value);
+    }
+    Ok(message)
+}
+
+fn no_value(method: Method, key: &str, problem: &str) -> Rejection {
+    let default = format!("message_default.{}.{key}", method.as_str());
+    tracing::info!(default, problem, "a default has no value for a message");
+    Rejection {
+        details: Some(json!({"default": default})),
+        ..Rejection::new(
+            code::EXPRESSION_FAILED,
+            format!("the server's `{default}` has no value for this message: {problem}"),
+        )
+    }
+}
+
+/// The message with the right author, where it names one: that of the row it changes.
+pub(super) fn authored(
+    judging: &Judging<'_>,
     method: Method,
     mut message: Map<String, Value>,
     old: Option<&Row>,
-) -> Result<Object, Refused> {
-    match method {
-        Method::Post => {
-            // As Gramex does, these replace what the client sent, in its place.
-            message.insert("id".into(), row_id().into());
-            message.insert("user".into(), identity(judging));
-            message.insert(
-                "timestamp".into(),
-                timestamp(judging.call.received_at).into(),
-            );
-        }
-        Method::Put if message.contains_key("user") => {
-            message.insert("user".into(), author(judging, old));
-        }
-        Method::Put | Method::Delete => {}
+) -> Map<String, Value> {
+    if method == Method::Put && message.contains_key("user") {
+        message.insert("user".into(), author(judging, old));
     }
-    hooks(judging, method, message, old).await
+    message
 }
 
 /// The plugins' part of it.
@@ -75,7 +112,7 @@ pub fn complete(row: &mut Map<String, Value>, user: Option<&str>) {
     row.entry("user")
         .or_insert_with(|| user.map_or(Value::Null, Value::from));
     row.entry("timestamp")
-        .or_insert_with(|| timestamp(now_micros() as u64).into());
+        .or_insert_with(|| iso_text(now_micros()).into());
 }
 
 fn identity(judging: &Judging<'_>) -> Value {
@@ -96,29 +133,5 @@ fn author(judging: &Judging<'_>, old: Option<&Row>) -> Value {
     match (old, position) {
         (Some(old), Some(at)) => old.0.get(at).map_or(Value::Null, Cell::to_json),
         _ => Value::Null,
-    }
-}
-
-/// UTC in ISO 8601 with microseconds and no zone suffix, as Gramex writes it.
-fn timestamp(micros: u64) -> String {
-    let nanos = i128::from(micros) * 1_000;
-    let time =
-        OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let format =
-        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]");
-    time.format(&format).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timestamps_have_microseconds_and_no_zone() {
-        assert_eq!(
-            timestamp(1_792_479_383_625_405),
-            "2026-10-20T06:56:23.625405"
-        );
-        assert_eq!(timestamp(0), "1970-01-01T00:00:00.000000");
     }
 }

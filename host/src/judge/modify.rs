@@ -8,14 +8,14 @@ use crate::row::{Row, RowWrite};
 use super::object::Object;
 use super::{Judging, Refused};
 
-/// Returns the JSON text to broadcast.
+/// Returns the message to broadcast.
 pub(super) async fn modify(
     judging: &mut Judging<'_>,
     mut message: Object,
     change: Option<&RowWrite>,
-) -> Result<String, Refused> {
+) -> Result<Object, Refused> {
     if !judging.chain.has(Hook::Modify) {
-        return Ok(message.text);
+        return Ok(message);
     }
     let id = message.map.get("id").cloned();
     let (row, old) = match change {
@@ -47,7 +47,7 @@ pub(super) async fn modify(
             }
         }
     }
-    Ok(message.text)
+    Ok(message)
 }
 
 fn row_text(judging: &Judging<'_>, row: &Row) -> String {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::plugin::{CallContext, Generation, Hook, HookError};
 
 /// Both forms of one object, so that neither is made twice.
+#[derive(Clone)]
 pub struct Object {
     pub map: Map<String, Value>,
     pub text: String,

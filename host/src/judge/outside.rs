@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use crate::alert::Posting;
 use crate::clock::now_micros;
 use crate::connection::Connection;
 use crate::effects::{Effect, Effects};
@@ -19,7 +20,7 @@ use crate::rejection::{Rejection, code};
 use crate::row::RowWrite;
 
 use super::floor::Hold;
-use super::{Refused, hook_failed, parts};
+use super::{Outcome, Refused, hook_failed, parts};
 
 /// Runs the hooks of a chain and commits their effects; both again when what they have
 /// read has changed.
@@ -64,6 +65,7 @@ pub async fn floor(connection: &Connection, attempts: u32) -> Hold<'_> {
             table: None,
             items: Vec::new(),
             keys: Keys::default(),
+            alerts: Posting::default(),
             judged_by: Arc::default(),
         };
         let _ = send(connection, nothing, Vec::new()).await.drain().await;
@@ -78,7 +80,11 @@ async fn submit(connection: &Arc<Connection>, chain: &Chain, effects: Effects) -
     }
     let mut wait = may_conflict(&effects);
     let now = now_micros() as u64;
-    let (own, published) = match parts(connection, chain, now, Vec::new(), effects).await {
+    let outcome = Outcome {
+        effects,
+        ..Outcome::default()
+    };
+    let (own, published) = match parts(connection, chain, now, outcome).await {
         Ok(parts) => parts,
         Err(rejection) => {
             let what = &rejection.message;
@@ -110,6 +116,7 @@ async fn send(connection: &Connection, own: Part, published: Vec<Part>) -> Arc<L
     let submission = Submission {
         own,
         published,
+        rows: None,
         lane: Arc::clone(&lane),
         epoch: 0,
         source,

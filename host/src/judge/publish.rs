@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Map;
 
+use crate::alert::Posting;
 use crate::connection::Connection;
 use crate::deliver::Step;
 use crate::effects::{Effects, Publication};
@@ -19,7 +20,7 @@ use crate::log::submission::Item;
 use crate::plugin::HostError;
 use crate::rejection::{Rejection, code};
 
-use super::{Judging, Refused, effect_items, hook_failed};
+use super::{Judging, Refused, alert, effect_items, hook_failed};
 
 /// Messages that one message may lead to in all.
 const MOST: usize = 100;
@@ -57,23 +58,25 @@ pub(super) async fn judge(
         let keys = keys_at(&target, own, &mut parts)
             .map(std::mem::take)
             .unwrap_or_default();
-        let (draft, effects) = loop {
+        let (drafts, mut effects, mut alerts) = loop {
             let mut call = client.call(publication.method.as_str(), received_at);
             call.depth = depth;
             let mut judging = Judging {
                 endpoint: &target,
                 chain: &chain,
+                config: target.settings(),
                 call,
                 effects: Effects {
                     list: Vec::new(),
                     keys: keys.clone(),
                 },
+                alerts: Vec::new(),
             };
             let mut message = Map::new();
             message.insert("_method".into(), publication.method.as_str().into());
             message.extend(publication.message.clone());
             match judging.change(publication.method, message).await {
-                Ok(draft) => break (draft, judging.effects),
+                Ok(drafts) => break (drafts, judging.effects, judging.alerts),
                 Err(Refused::Rejected(rejection)) => return Err(rejection),
                 // As for a message that a client sends.
                 Err(Refused::Failed(error)) => {
@@ -82,7 +85,8 @@ pub(super) async fn judge(
                 }
             }
         };
-        let mut items = vec![Item::Event(draft)];
+        alerts.extend(alert::sent_by_plugins(&mut effects));
+        let mut items: Vec<_> = drafts.into_iter().map(Item::Event).collect();
         let Effects { list, mut keys } = effects;
         for item in effect_items(&target, list, depth, &mut waiting) {
             if addressed_to(connection, &item) {
@@ -99,6 +103,7 @@ pub(super) async fn judge(
             table: target.table.clone(),
             items,
             keys,
+            alerts: Posting::new(alerts, &target.outbox),
             judged_by: chain.judged_by.clone(),
         });
     }

@@ -1,6 +1,6 @@
 //! Writing groups of judged messages: what each kind of storage implements.
 
-use super::submission::Submission;
+use super::submission::{Receipt, Submission};
 use crate::rejection::Rejection;
 
 /// How safe a commit is before anyone is told of it.
@@ -18,8 +18,8 @@ pub enum Durability {
 pub enum Verdict {
     /// Committed; its events have this offset and the following ones.
     Written { first: u64 },
-    /// Its `_msg_id` was committed before, at this position.
-    Repeat { position: String },
+    /// Its `_msg_id` was committed before; its sender was told this.
+    Repeat(Receipt),
     /// What it was judged on has changed: judge it anew.
     Conflict,
     /// It stands behind one that must be judged anew.

@@ -7,7 +7,7 @@ use metrics::counter;
 use super::appender::Verdict;
 use super::endpoint_log::EndpointLog;
 use super::event::Event;
-use super::submission::{Item, Part, Source, Submission};
+use super::submission::{Item, Part, Receipt, Source, Submission};
 use crate::deliver::{Delivery, HubMessage, Reply, Step};
 
 /// Publishes what was committed: to the ring first, so that cursors find it, then to
@@ -70,19 +70,25 @@ impl Group {
         match verdict {
             Verdict::Written { first } => {
                 if let Some(id) = &submission.source.message_id {
-                    let position = submission.own.log.position(first).to_string();
-                    reply(Reply::ack(id, position));
+                    let receipt = Receipt {
+                        position: submission.own.log.position(first).to_string(),
+                        rows: submission.rows,
+                    };
+                    reply(Reply::ack(id, receipt));
                 }
                 submission.lane.settle();
+                for part in submission.parts() {
+                    part.alerts.committed(&part.log.name);
+                }
                 let source = submission.source;
                 self.publish(submission.own, &source);
                 for part in submission.published {
                     self.publish(part, &source);
                 }
             }
-            Verdict::Repeat { position } => {
+            Verdict::Repeat(receipt) => {
                 if let Some(id) = &submission.source.message_id {
-                    reply(Reply::ack(id, position));
+                    reply(Reply::ack(id, receipt));
                 }
                 submission.lane.settle();
             }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::alert::Posting;
 use crate::deliver::Step;
 use crate::id::ConnectionId;
 use crate::kv::Keys;
@@ -55,6 +56,24 @@ pub struct MessageId {
     pub body: [u8; 16],
 }
 
+/// What the sender of a message with an id is told of its commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub position: String,
+    /// Rows that a PUT or DELETE has changed; none for other messages.
+    pub rows: Option<u32>,
+}
+
+impl Receipt {
+    /// As it was kept with the message's id.
+    pub fn stored(position: String, rows: Option<i64>) -> Self {
+        Self {
+            position,
+            rows: rows.and_then(|rows| u32::try_from(rows).ok()),
+        }
+    }
+}
+
 /// An event that has no offset yet.
 #[derive(Debug)]
 pub struct Draft {
@@ -84,6 +103,8 @@ pub struct Part {
     pub items: Vec<Item>,
     /// Key-value storage, read and written.
     pub keys: Keys,
+    /// Alerts for the outbox.
+    pub alerts: Posting,
     /// `name@digest` of the plugin generations that judged it.
     pub judged_by: Arc<str>,
 }
@@ -94,6 +115,8 @@ pub struct Submission {
     pub own: Part,
     /// What plugins published because of it, in order.
     pub published: Vec<Part>,
+    /// Rows that a PUT or DELETE changes, for the answer to it; none for other messages.
+    pub rows: Option<u32>,
     pub lane: Arc<Lane>,
     /// The lane's epoch at judging.
     pub epoch: u32,
@@ -119,12 +142,13 @@ impl Submission {
         self.parts().flat_map(Part::drafts)
     }
 
-    /// What it takes of its endpoint's admission: 8, and 1 for each KiB it sends or
-    /// stores under keys.
+    /// What it takes of its endpoint's admission: 8, and 1 for each KiB it sends, stores
+    /// under keys or posts as alerts.
     pub fn weight(&self) -> u32 {
         let sent: usize = self.drafts().map(|draft| draft.sent.len()).sum();
         let stored: u64 = self.parts().map(|part| part.keys.bytes()).sum();
-        let bytes = sent as u64 + stored;
+        let posted: u64 = self.parts().map(|part| part.alerts.bytes()).sum();
+        let bytes = sent as u64 + stored + posted;
         // Bounded, because no message may need more than there is.
         8 + u32::try_from(bytes / 1024).map_or(32_768, |kib| kib.min(32_768))
     }
@@ -133,6 +157,8 @@ impl Submission {
     pub fn writes(&self) -> bool {
         self.source.message_id.is_some()
             || self.drafts().next().is_some()
-            || self.parts().any(|part| !part.keys.is_empty())
+            || self
+                .parts()
+                .any(|part| !part.keys.is_empty() || !part.alerts.is_empty())
     }
 }

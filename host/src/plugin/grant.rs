@@ -21,6 +21,8 @@ pub enum Grant {
     Http(HttpGrant),
     /// `messaging.publish` into the endpoint of this name.
     Publish(String),
+    /// `alerts.send`: mails by the services of the config.
+    Alerts,
 }
 
 /// A text that is no grant.
@@ -40,6 +42,7 @@ impl Grant {
         "kv",
         "http:HOST",
         "publish:ENDPOINT",
+        "alerts",
     ];
 
     /// Reads a grant.
@@ -52,6 +55,7 @@ impl Grant {
                 Self::Publish(endpoint.to_owned())
             }
             None if text == "kv" => Self::Kv,
+            None if text == "alerts" => Self::Alerts,
             _ => return Err(NoGrant::Unknown),
         })
     }
@@ -63,6 +67,7 @@ impl Grant {
             Self::Kv => "kv",
             Self::Http(_) => "http:HOST",
             Self::Publish(_) => "publish:ENDPOINT",
+            Self::Alerts => "alerts",
         };
         serves(form, import)
     }
@@ -85,6 +90,7 @@ impl Grant {
             Self::Kv => "kv".into(),
             Self::Http(host) => format!("http:{host}").into(),
             Self::Publish(endpoint) => format!("publish:{endpoint}").into(),
+            Self::Alerts => "alerts".into(),
         }
     }
 }
@@ -96,6 +102,7 @@ fn serves(form: &str, import: &str) -> bool {
         "rows:read" | "rows:write" => interface == "hookcast:plugin/rows",
         "kv" => interface == "hookcast:plugin/kv" || interface.starts_with("wasi:keyvalue/"),
         "http:HOST" => interface.starts_with("wasi:http/"),
+        "alerts" => interface == "hookcast:plugin/alerts",
         _ => interface == "hookcast:plugin/messaging",
     }
 }
@@ -116,6 +123,7 @@ mod tests {
         assert_eq!(rows, ["rows:read", "rows:write"]);
         assert_eq!(Grant::forms_for("wasi:keyvalue/store@0.2.0-draft"), ["kv"]);
         assert_eq!(Grant::forms_for("wasi:http/types@0.2.0"), ["http:HOST"]);
+        assert_eq!(Grant::forms_for("hookcast:plugin/alerts@0.1.1"), ["alerts"]);
         assert!(Grant::forms_for("hookcast:plugin/messaging@0.1.0").is_empty());
         assert!(Grant::Publish("audit".into()).is_for("hookcast:plugin/messaging@0.1.0"));
     }
@@ -128,6 +136,7 @@ mod tests {
             "kv",
             "http:example.com:8443",
             "publish:audit",
+            "alerts",
         ] {
             let grant = Grant::parse(text).expect(text);
             assert_eq!(grant.name(), text);

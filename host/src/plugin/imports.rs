@@ -21,6 +21,7 @@ use super::settings::PluginSettings;
 use super::state::State;
 use super::surroundings::HostError;
 
+mod alerts;
 mod config;
 mod context;
 mod groups;
@@ -78,6 +79,9 @@ pub const ROWS: &str = "hookcast:plugin/rows";
 /// The interfaces that need an `http:HOST` grant.
 pub const HTTP: &[&str] = &["wasi:http/types", "wasi:http/outgoing-handler"];
 
+/// The interface that needs the grant `alerts`.
+pub const ALERTS: &str = "hookcast:plugin/alerts";
+
 /// Whether these settings grant anything of `rows`.
 pub fn rows_granted(settings: &PluginSettings) -> bool {
     settings.granted(&Grant::RowsRead) || settings.granted(&Grant::RowsWrite)
@@ -115,6 +119,9 @@ pub fn linker(
         wasi::keyvalue::store::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
         wasi::keyvalue::atomics::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
         wasi::keyvalue::batch::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    }
+    if script.is_some() || settings.granted(&Grant::Alerts) {
+        plugin::alerts::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     }
     if let Some(script) = script {
         script::add_to_linker(l, script)?;

@@ -144,7 +144,8 @@ fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<Strin
     let package = interface.split('/').next().unwrap_or(interface);
     let kv = imports::KV.contains(&interface);
     let http = imports::HTTP.contains(&interface);
-    let by_grant = interface == imports::ROWS || kv || http;
+    let alerts = interface == imports::ALERTS;
+    let by_grant = interface == imports::ROWS || kv || http || alerts;
     if imports::ALWAYS.contains(&interface) || by_grant {
         let wanted = offered_version(interface);
         if !same_line(version, wanted) {
@@ -159,6 +160,9 @@ fn remedy(import: &str, plugin: &str, settings: &PluginSettings) -> Option<Strin
         }
         if kv && !settings.granted(&Grant::Kv) {
             return Some(format!("add \"kv\" to `grants` of [plugins.{plugin}]"));
+        }
+        if alerts && !settings.granted(&Grant::Alerts) {
+            return Some(format!("add \"alerts\" to `grants` of [plugins.{plugin}]"));
         }
         if http && !settings.grants_http() {
             return Some(format!(
@@ -296,6 +300,7 @@ mod tests {
             ("wasi:keyvalue/store@0.2.0-draft2", "0.2.0-draft"),
             ("wasi:keyvalue/watcher@0.2.0-draft", "does not offer"),
             ("hookcast:plugin/kv@0.1.1", "add \"kv\" to `grants`"),
+            ("hookcast:plugin/alerts@0.1.1", "add \"alerts\" to `grants`"),
             ("env", "does not offer"),
         ] {
             let told = remedy(refused, "p", &usual).expect(refused);

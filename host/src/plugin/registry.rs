@@ -14,6 +14,7 @@ use super::cache::CompileCache;
 use super::engine::Engine;
 use super::exposition;
 use super::generation::Generation;
+use super::imports::http::Network;
 use super::load::{LoadError, Step, check_name, load};
 use super::log::LogBook;
 use super::recorder::{Recorder, Watch};
@@ -105,6 +106,11 @@ impl Plugins {
     pub fn get(&self, name: &str) -> Option<PluginInfo> {
         let slot = self.slots.read().get(name).cloned()?;
         Some(PluginInfo::of(&slot, self.archive.as_deref()))
+    }
+
+    /// What the server's own requests go through, as those of plugins do.
+    pub fn network(&self) -> Arc<Network> {
+        self.engine.network()
     }
 
     /// What is kept of a plugin's log; none when there is no plugin of this name.

@@ -40,6 +40,9 @@ pub trait Surroundings: Send + Sync {
     /// Whether a message can be published into this endpoint.
     fn publishable(&self, endpoint: &str) -> Result<(), HostError>;
 
+    /// The mail service that a mail goes by: the one of this name, or the only one.
+    fn mail_service(&self, name: Option<&str>) -> Result<String, HostError>;
+
     /// Makes the typed row of a plugin's insert. The id is assigned here, so that the
     /// plugin knows it before the commit.
     fn insert(

@@ -8,9 +8,12 @@
 pub mod append;
 pub mod keyvalue;
 pub mod open;
+pub mod outbox;
 mod pass;
 pub mod read;
 pub mod retention;
 pub mod schema;
+mod select;
+mod selected;
 mod sql;
 mod statements;

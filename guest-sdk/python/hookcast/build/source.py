@@ -12,6 +12,7 @@ from .error import BuildError
 from .hooks import HOOKS, accepted
 
 HOST = {
+    "alerts": "hookcast:plugin/alerts",
     "config": "wasi:config/store",
     "context": "hookcast:plugin/context",
     "groups": "hookcast:plugin/groups",

@@ -22,6 +22,25 @@ pub fn name(from: &str, taken: &[String]) -> String {
     free.unwrap_or_default()
 }
 
+/// A table's name that every database takes, other than those before.
+pub fn table(from: &str, taken: &[String]) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = from.chars().map(letter).take(60).collect();
+    let lower = name.to_ascii_lowercase();
+    let own = ["hookcast_", "sqlite_"]
+        .iter()
+        .any(|prefix| lower.starts_with(prefix));
+    let name = match name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && !own {
+        true => name,
+        false => format!("t_{name}").chars().take(60).collect(),
+    };
+    let mut numbered =
+        std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}_{number}")));
+    let is_taken = |name: &String| taken.iter().any(|other| other.eq_ignore_ascii_case(name));
+    let free = numbered.find(|name| !is_taken(name));
+    free.unwrap_or_default()
+}
+
 /// The path of a `pattern`, which in Gramex is a regular expression.
 pub fn path(pattern: Option<&Entry>, name: &str, line: usize, notes: &mut Notes) -> String {
     let usual = format!("/{name}");
@@ -109,6 +128,20 @@ mod tests {
         assert_eq!(name("app/chat", &[]), "app-chat");
         assert_eq!(name("app/chat", &["app-chat".to_owned()]), "app-chat-2");
         assert_eq!(name("/$$/", &[]), "messages");
+    }
+
+    #[test]
+    fn tables_have_names_that_databases_take() {
+        for (from, expected) in [
+            ("messages", "messages"),
+            ("app-chat", "app_chat"),
+            ("public.chat", "public_chat"),
+            ("2023", "t_2023"),
+            ("sqlite_x", "t_sqlite_x"),
+        ] {
+            assert_eq!(table(from, &[]), expected);
+        }
+        assert_eq!(table("Chat", &["chat".to_owned()]), "Chat_2");
     }
 
     #[test]

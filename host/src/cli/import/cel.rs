@@ -1,6 +1,7 @@
 //! Python to CEL, where both mean the same.
 
 use super::python::Python;
+use crate::expression::Expression;
 
 /// What is known of a value.
 #[derive(Clone, Copy, PartialEq)]
@@ -14,17 +15,29 @@ enum Kind {
 /// The CEL expression that means what a Python expression does; none where there is none,
 /// or where that can't be known.
 pub fn translate(expression: &Python) -> Option<String> {
-    cel(expression).map(|(text, _)| text)
+    text_of(expression).and_then(usable)
 }
 
 /// The same of a condition, which in CEL must be true or false.
 pub fn condition(expression: &Python) -> Option<String> {
+    condition_of(expression).and_then(usable)
+}
+
+/// None for what the server would refuse: one that is too long.
+fn usable(text: String) -> Option<String> {
+    Expression::compile(&text).is_ok().then_some(text)
+}
+
+fn text_of(expression: &Python) -> Option<String> {
+    cel(expression).map(|(text, _)| text)
+}
+
+fn condition_of(expression: &Python) -> Option<String> {
     if is_user(expression) {
         return Some("user != null".to_owned());
     }
-    cel(expression)
-        .filter(|(_, kind)| *kind == Kind::Condition)
-        .map(|(text, _)| text)
+    let (text, kind) = cel(expression)?;
+    (kind == Kind::Condition).then_some(text)
 }
 
 fn cel(expression: &Python) -> Option<(String, Kind)> {
@@ -38,7 +51,7 @@ fn cel(expression: &Python) -> Option<(String, Kind)> {
         Python::Text(text) => Some((quoted(text), Kind::Text)),
         Python::Name(name) if name == "msg" => unknown("msg".to_owned()),
         Python::List(items) => {
-            let items: Option<Vec<_>> = items.iter().map(translate).collect();
+            let items: Option<Vec<_>> = items.iter().map(text_of).collect();
             unknown(format!("[{}]", items?.join(", ")))
         }
         Python::Attribute(of, name) if is_user(of) => unknown(member("user", name)),
@@ -56,7 +69,7 @@ fn cel(expression: &Python) -> Option<(String, Kind)> {
             arguments,
             named,
         } if named.is_empty() => call(function, arguments),
-        Python::Not(inner) => Some((format!("!({})", condition(inner)?), Kind::Condition)),
+        Python::Not(inner) => Some((format!("!({})", condition_of(inner)?), Kind::Condition)),
         Python::Negative(inner) => match &**inner {
             Python::Int(number) => Some((format!("-{number}"), Kind::Int)),
             Python::Float(number) => unknown(format!("-{number:?}")),
@@ -68,7 +81,7 @@ fn cel(expression: &Python) -> Option<(String, Kind)> {
             then,
             otherwise,
         } => {
-            let test = condition(test)?;
+            let test = condition_of(test)?;
             let (then, one) = cel(then)?;
             let (otherwise, other) = cel(otherwise)?;
             let kind = if one == other { one } else { Kind::Unknown };
@@ -81,7 +94,7 @@ fn cel(expression: &Python) -> Option<(String, Kind)> {
 fn call(function: &Python, arguments: &[Python]) -> Option<(String, Kind)> {
     match function {
         Python::Name(name) if name == "len" => match arguments {
-            [of] => Some((format!("size({})", translate(of)?), Kind::Int)),
+            [of] => Some((format!("size({})", text_of(of)?), Kind::Int)),
             _ => None,
         },
         Python::Attribute(of, name) if name == "get" => {
@@ -93,7 +106,7 @@ fn call(function: &Python, arguments: &[Python]) -> Option<(String, Kind)> {
             let (Python::Text(key), default) = (arguments.first()?, arguments.get(1)) else {
                 return None;
             };
-            let default = translate(default.unwrap_or(&Python::None))?;
+            let default = text_of(default.unwrap_or(&Python::None))?;
             let found = member(object, key);
             let text = format!("({} ? {found} : {default})", has(object, key));
             (arguments.len() <= 2).then_some((text, Kind::Unknown))
@@ -105,7 +118,7 @@ fn call(function: &Python, arguments: &[Python]) -> Option<(String, Kind)> {
 fn binary(operator: &str, left: &Python, right: &Python) -> Option<(String, Kind)> {
     if matches!(operator, "and" | "or") {
         let sign = if operator == "and" { "&&" } else { "||" };
-        let text = format!("({} {sign} {})", condition(left)?, condition(right)?);
+        let text = format!("({} {sign} {})", condition_of(left)?, condition_of(right)?);
         return Some((text, Kind::Condition));
     }
     let (one, first) = cel(left)?;
@@ -113,7 +126,7 @@ fn binary(operator: &str, left: &Python, right: &Python) -> Option<(String, Kind
     if matches!(operator, "in" | "not in") {
         let text = match (left, right) {
             (Python::Text(key), Python::Name(name)) if name == "msg" => has("msg", key),
-            (_, Python::List(_)) => format!("({one} in {})", translate(right)?),
+            (_, Python::List(_)) => format!("({one} in {})", text_of(right)?),
             // Of a text it would ask for a part of it, of a list for an item.
             _ => return None,
         };

@@ -1,8 +1,8 @@
 //! A whole gramex.yaml: its MessageHandler entries, and what they use of the rest.
 
 use super::address;
-use super::endpoint::Endpoint;
-use super::mail::Service;
+use super::endpoint::{Endpoint, Others};
+use super::mail::{self, Service};
 use super::notes::Notes;
 use super::yaml::{Entry, Node};
 
@@ -25,6 +25,7 @@ impl Imported {
             services: Vec::new(),
             notes: Notes::default(),
         };
+        imported.read_services(root);
         for section in root.entries() {
             // Such a section applies under a condition: `url if CONDITION`.
             let (name, condition) = section.key.split_once(" if ").unwrap_or((&section.key, ""));
@@ -46,17 +47,19 @@ impl Imported {
             }
         }
         imported.choose_storage();
-        imported.read_services(root);
+        imported.keep_services();
         imported
     }
 
     fn read_urls(&mut self, section: &Entry) {
         for entry in section.node.entries() {
             if is_message_handler(entry) {
-                let taken: Vec<_> = self.endpoints.iter().map(|e| e.name.clone()).collect();
-                let (from, _) = entry.key.split_once(" if ").unwrap_or((&entry.key, ""));
-                let name = address::name(from, &taken);
-                self.endpoints.push(Endpoint::read(entry, name));
+                let others = Others {
+                    endpoints: &self.endpoints,
+                    services: &self.services,
+                };
+                let endpoint = Endpoint::read(entry, &others);
+                self.endpoints.push(endpoint);
             }
         }
     }
@@ -92,24 +95,42 @@ impl Imported {
         }
     }
 
-    /// The mail services, if any endpoint alerts.
     fn read_services(&mut self, root: &Node) {
-        let alerts = self.endpoints.iter().any(|endpoint| endpoint.alerts);
-        let Some(email) = root.get("email").filter(|_| alerts) else {
+        let Some(email) = root.get("email") else {
             return;
         };
         for entry in email.node.entries() {
-            let Some(service) = Service::read(entry) else {
-                let what = format!("the mail service `{}`: write [mail.NAME]", entry.key);
-                self.notes.no_equivalent(entry.line, what);
-                continue;
-            };
-            let what = format!(
-                "the mail service `{}`: its password is read from the environment, {}",
-                service.name, service.variable
-            );
-            self.notes.check(service.line, what);
-            self.services.push(service);
+            match Service::read(entry) {
+                Some(service) => self.services.push(service),
+                None => {
+                    let what = format!("the mail service `{}`: write [mail.NAME]", entry.key);
+                    self.notes.no_equivalent(entry.line, what);
+                }
+            }
+        }
+    }
+
+    /// Mail services are for alerts: all that there are, or none.
+    fn keep_services(&mut self) {
+        let alerting = self.endpoints.iter().find(|endpoint| endpoint.alerts);
+        let Some(line) = alerting.map(|endpoint| endpoint.line) else {
+            self.services.clear();
+            return;
+        };
+        if self.services.is_empty() {
+            self.services.push(mail::placeholder());
+            let what = "there is no mail service under `email`: [mail.log] writes mails to the \
+                        log and sends none; put your server there";
+            self.notes.check(line, what);
+        }
+        for service in &self.services {
+            if let Some(variable) = &service.variable {
+                let what = format!(
+                    "the mail service `{}`: its password is read from the environment, {variable}",
+                    service.name
+                );
+                self.notes.check(service.line, what);
+            }
         }
     }
 }
@@ -127,7 +148,7 @@ fn masked(text: &str) -> String {
     let Ok(mut url) = url::Url::parse(text) else {
         return "…".to_owned();
     };
-    if url.password().is_some() && url.set_password(Some("…")).is_err() {
+    if url.password().is_some() && url.set_password(Some("hidden")).is_err() {
         return "…".to_owned();
     }
     url.to_string()

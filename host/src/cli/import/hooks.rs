@@ -3,15 +3,24 @@
 
 use toml::{Table, Value};
 
-use super::cel;
 use super::endpoint::Endpoint;
 use super::javascript::{self, indented};
 use super::python::{self, Python};
 use super::toml::{key, verbatim};
 use super::yaml::Entry;
+use super::{cel, columns};
 
 /// What both servers fill by themselves, in the words of Gramex's own config.
-const BUILT_IN: [&str; 3] = ["id", "user", "timestamp"];
+const BUILT_IN: [(&str, &str); 2] = [
+    (
+        "id",
+        "base64.urlsafe_b64encode(uuid.uuid4().bytes).strip(b\"=\").decode('utf-8')",
+    ),
+    ("timestamp", NOW),
+];
+
+/// The time of a message, in Gramex's words.
+const NOW: &str = "datetime.datetime.utcnow().isoformat()";
 
 /// `open: args.update(…)`
 pub fn open(entry: &Entry, endpoint: &mut Endpoint) {
@@ -21,6 +30,16 @@ pub fn open(entry: &Entry, endpoint: &mut Endpoint) {
     let text = text.trim();
     let parsed = python::parse(text);
     if let Some(args) = parsed.as_ref().and_then(replaced_args) {
+        for name in args.keys() {
+            let column = name.trim_end_matches(['>', '<', '~', '*', '!']);
+            if !name.starts_with('_') && columns::add(column, endpoint) {
+                let what = format!(
+                    "`open` goes by `{column}`, which `columns` does not have: it is a column \
+                     of text here"
+                );
+                endpoint.notes.check(entry.line, what);
+            }
+        }
         endpoint.toml.value("open", &Value::Table(args));
         return;
     }
@@ -70,7 +89,7 @@ fn default(method: &str, field: &Entry, endpoint: &mut Endpoint) -> Option<Vec<S
     let text = field.node.text()?;
     let text = text.trim();
     let place = format!("message_default.{method}.{}", field.key);
-    if BUILT_IN.contains(&field.key.as_str()) {
+    if is_built_in(method, &field.key, text) {
         let what = format!(
             "`{place}` is left out: the server fills `{}` itself",
             field.key
@@ -78,21 +97,25 @@ fn default(method: &str, field: &Entry, endpoint: &mut Endpoint) -> Option<Vec<S
         endpoint.notes.check(field.line, what);
         return None;
     }
+    if field.key.starts_with('_') {
+        let what = format!("`{place}`: keys that begin with `_` are the protocol's");
+        endpoint.notes.no_equivalent(field.line, what);
+        return None;
+    }
     let parsed = python::parse(text);
-    if let Some(expression) = parsed.as_ref().and_then(cel::translate) {
+    if let Some(expression) = parsed.as_ref().and_then(expression) {
+        if matches!(&parsed, Some(Python::Attribute(_, length)) if length == "length") {
+            let what = format!(
+                "`{place}: {text}` fails in Gramex, because Python's texts have no `length`; \
+                 here it is their length"
+            );
+            endpoint.notes.check(field.line, what);
+        }
         let name = format!("message_default.{method}.{}", key(&field.key));
         endpoint.toml.text(&name, &verbatim(&expression));
         return None;
     }
-    let mut what = format!("`{place}`: {text}");
-    if let Some(of) = text.strip_suffix(".length")
-        && let Some(of) = python::parse(of).as_ref().and_then(cel::translate)
-    {
-        what += &format!(
-            " (Python's texts have no `length`, so that it fails in Gramex; if it is meant so, \
-             write `{place} = \"size({of})\"`)"
-        );
-    }
+    let what = format!("`{place}`: {text}");
     endpoint.notes.plugin(field.line, what);
     let mut lines = comments(text);
     if let Some(value) = parsed.as_ref().and_then(javascript::value) {
@@ -102,6 +125,28 @@ fn default(method: &str, field: &Entry, endpoint: &mut Endpoint) -> Option<Vec<S
         ));
     }
     Some(lines)
+}
+
+/// Whether the server does it anyway, or never does it.
+fn is_built_in(method: &str, key: &str, text: &str) -> bool {
+    match key {
+        "user" => true,
+        "id" if method != "POST" => true,
+        _ => method == "POST" && BUILT_IN.contains(&(key, text)),
+    }
+}
+
+/// A default as CEL. The documentation's `.length` means what it says in JavaScript.
+fn expression(default: &Python) -> Option<String> {
+    if python::parse(NOW).as_ref() == Some(default) {
+        return Some("now".to_owned());
+    }
+    if let Python::Attribute(of, length) = default
+        && length == "length"
+    {
+        return Some(format!("size({})", cel::translate(of)?));
+    }
+    cel::translate(default)
 }
 
 /// `prepare` and `modify`

@@ -12,7 +12,7 @@ use crate::golden::{compare, repository};
 
 /// Keys that this server does not have yet; what the importer writes of them can't be
 /// checked. One that has arrived fails the test, so that it is taken out.
-const AWAITED: &[&str] = &["open", "message_default", "alert", "auth", "mail"];
+const AWAITED: &[&str] = &["auth"];
 
 #[test]
 fn files_become_configs_and_reports() {
@@ -44,7 +44,9 @@ fn files_become_configs_and_reports() {
 fn unknown_keys(config: &str) -> Vec<&'static str> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("hookcast.toml");
-    fs::write(&file, config).expect("a written file");
+    // What stands in the environment of those who use it.
+    let config = config.replace("${MAIL_OFFICE_PASSWORD}", "secret");
+    fs::write(&file, &config).expect("a written file");
     let errors = Config::load(&file).err().map(|errors| errors.errors);
     let mut unknown = Vec::new();
     for error in errors.into_iter().flatten() {

@@ -35,7 +35,7 @@ mod tls;
 pub use outbound::{Network, Outbound};
 pub use tls::Roots;
 
-use destination::Destination;
+pub use destination::Destination;
 use outbound::CallRequests;
 use send::{Sending, head_bytes};
 

@@ -182,6 +182,10 @@ impl Surroundings for Room {
         Ok(())
     }
 
+    fn mail_service(&self, name: Option<&str>) -> Result<String, HostError> {
+        Ok(name.unwrap_or("post").to_owned())
+    }
+
     fn insert(
         &self,
         message: Map<String, Value>,

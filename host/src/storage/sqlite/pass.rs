@@ -7,9 +7,10 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Statement, params}
 
 use super::append::MESSAGE_ID_WINDOW;
 use super::keyvalue::{Keyspace, Refusal};
+use super::outbox;
 use super::statements::{Statements, TableSql};
 use crate::log::appender::Verdict;
-use crate::log::submission::{ATTEMPTS, Draft, MessageId};
+use crate::log::submission::{ATTEMPTS, Draft, MessageId, Receipt};
 use crate::log::{EndpointLog, Lane, Part, Source, Submission};
 use crate::rejection::{Rejection, code};
 use crate::row::{Cell, Row, RowWrite};
@@ -166,8 +167,8 @@ impl<'a> Pass<'a> {
         if let Some(id) = &one.source.message_id {
             let position = one.own.log.position(first).to_string();
             self.prepare(
-                "INSERT INTO hookcast_message_ids VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-                 ON CONFLICT DO UPDATE SET body = ?4, position = ?5, time = ?6",
+                "INSERT INTO hookcast_message_ids VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+                 ON CONFLICT DO UPDATE SET body = ?4, position = ?5, time = ?6, rows = ?7",
             )?
             .execute(params![
                 one.own.log.id,
@@ -175,7 +176,8 @@ impl<'a> Pass<'a> {
                 id.id,
                 id.body,
                 position,
-                self.time
+                self.time,
+                one.rows
             ])?;
         }
         Ok(first)
@@ -191,6 +193,9 @@ impl<'a> Pass<'a> {
                 time: self.time,
             };
             keyspace.write(space)?;
+        }
+        for alert in &part.alerts.alerts {
+            outbox::post(self.connection, part.log.id, alert, self.time)?;
         }
         let mut offset = self.head(&part.log);
         for draft in part.drafts() {
@@ -265,17 +270,20 @@ impl<'a> Pass<'a> {
     fn repeated(&self, log: i64, id: &MessageId) -> Result<Option<Verdict>, Stop> {
         let known = self
             .prepare(
-                "SELECT body, position FROM hookcast_message_ids \
+                "SELECT body, position, rows FROM hookcast_message_ids \
                  WHERE endpoint = ? AND sender = ? AND id = ? AND time > ?",
             )?
             .query_row(
                 params![log, id.sender, id.id, self.time - MESSAGE_ID_WINDOW],
-                |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, String>(1)?)),
+                |row| {
+                    let receipt = Receipt::stored(row.get(1)?, row.get(2)?);
+                    Ok((row.get::<_, [u8; 16]>(0)?, receipt))
+                },
             )
             .optional()?;
-        Ok(known.map(|(body, position)| {
+        Ok(known.map(|(body, receipt)| {
             if body == id.body {
-                return Verdict::Repeat { position };
+                return Verdict::Repeat(receipt);
             }
             let message =
                 "this `_msg_id` was used for another message within 24 hours; choose a new one";

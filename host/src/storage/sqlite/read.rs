@@ -3,26 +3,29 @@
 use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
-use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
-use sqlx::{AssertSqlSafe, Row as _, Sqlite};
+use serde_json::{Map, Value};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::clock::now_micros;
-use crate::filter::Filter;
+use crate::filter::{Filter, View};
 use crate::id::ConnectionId;
-use crate::log::submission::MessageId;
+use crate::log::submission::{MessageId, Receipt};
 use crate::log::{Audience, Event, Method};
 use crate::row::{Cell, Row, RowWrite, Table};
 
 use super::append::MESSAGE_ID_WINDOW;
+use super::select;
 use super::sql::{column_list, quoted, row_from};
 
 /// Rows for one subscriber, as of one offset.
 pub struct History {
     /// The log's newest offset at the moment the rows were read.
     pub head: u64,
-    pub rows: Vec<Row>,
-    /// There were more rows than the limits allow; the newest are the ones kept.
+    /// As they are shown.
+    pub rows: Vec<Map<String, Value>>,
+    /// There were more rows than the limits allow. The newest are the ones kept, or the
+    /// first ones where the subscriber wants an order or a part of its own.
     pub truncated: bool,
 }
 
@@ -40,13 +43,14 @@ pub struct SqliteReader {
 }
 
 impl SqliteReader {
-    /// Head and matching rows in one read transaction, which is over when this returns.
+    /// Head and what a view shows in one read transaction, which is over when this
+    /// returns.
     pub async fn history(
         &self,
         log: i64,
         floor: u64,
         table: &Table,
-        filter: &Filter,
+        view: &View,
         limits: HistoryLimits,
     ) -> sqlx::Result<History> {
         let mut transaction = self.pool.begin().await?;
@@ -56,32 +60,24 @@ impl SqliteReader {
                 .fetch_one(&mut *transaction)
                 .await?
                 .try_get(0)?;
-        let (condition, values) = filter.to_sql(table, quoted);
-        // The newest rows first, so that a truncated history is the recent one.
-        let sql = format!(
-            "SELECT {} FROM {}{condition} ORDER BY rowid DESC LIMIT {}",
-            column_list(table),
-            quoted(&table.name),
-            limits.rows + 1
-        );
+        let part = select::part(table, view, limits.rows);
         let (mut rows, mut bytes, mut truncated) = (Vec::new(), 0, false);
         {
-            let query = values
-                .into_iter()
-                .fold(sqlx::query(AssertSqlSafe(sql)), bind);
-            let mut stream = query.fetch(&mut *transaction);
+            let mut stream = part.query().fetch(&mut *transaction);
             while let Some(result) = stream.try_next().await? {
-                let row = row_from(&result, table)?;
+                let row = part.row(&result)?;
                 bytes += weight(&row);
                 if rows.len() == limits.rows || bytes > limits.bytes {
                     truncated = true;
                     break;
                 }
-                rows.push(row);
+                rows.push(part.select.to_json(&row.0));
             }
         }
         transaction.rollback().await?;
-        rows.reverse();
+        if part.newest_first {
+            rows.reverse();
+        }
         Ok(History {
             head: newest.map_or(floor, |n| n as u64),
             rows,
@@ -105,23 +101,29 @@ impl SqliteReader {
 
     /// Committed rows that pass the filter, oldest first.
     pub async fn rows(&self, table: &Table, filter: &Filter, limit: u32) -> sqlx::Result<Vec<Row>> {
-        let (condition, values) = filter.to_sql(table, quoted);
-        let sql = format!(
-            "SELECT {} FROM {}{condition} ORDER BY rowid LIMIT {limit}",
-            column_list(table),
-            quoted(&table.name),
-        );
-        let query = values
-            .into_iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), bind);
-        let found = query.fetch_all(&self.pool).await?;
-        found.iter().map(|result| row_from(result, table)).collect()
+        let part = select::whole(table, filter, limit);
+        let found = part.query().fetch_all(&self.pool).await?;
+        found.iter().map(|result| part.row(result)).collect()
     }
 
-    /// Where a message was committed that had this id and this body.
-    pub async fn message_position(&self, log: i64, id: &MessageId) -> sqlx::Result<Option<String>> {
-        sqlx::query_scalar(
-            "SELECT position FROM hookcast_message_ids \
+    /// What a view shows of committed rows, oldest first unless it says otherwise.
+    pub async fn select(
+        &self,
+        table: &Table,
+        view: &View,
+        limit: u32,
+    ) -> sqlx::Result<Vec<Map<String, Value>>> {
+        let part = select::first(table, view, limit);
+        let found = part.query().fetch_all(&self.pool).await?;
+        let rows = found.iter().map(|result| part.row(result));
+        rows.map(|row| Ok(part.select.to_json(&row?.0))).collect()
+    }
+
+    /// What the sender of a message with this id and this body was told, if it was
+    /// committed.
+    pub async fn receipt(&self, log: i64, id: &MessageId) -> sqlx::Result<Option<Receipt>> {
+        let found: Option<(String, Option<i64>)> = sqlx::query_as(
+            "SELECT position, rows FROM hookcast_message_ids \
              WHERE endpoint = ? AND sender = ? AND id = ? AND body = ? AND time > ?",
         )
         .bind(log)
@@ -130,7 +132,8 @@ impl SqliteReader {
         .bind(&id.body[..])
         .bind(now_micros() - MESSAGE_ID_WINDOW)
         .fetch_optional(&self.pool)
-        .await
+        .await?;
+        Ok(found.map(|(position, rows)| Receipt::stored(position, rows)))
     }
 
     /// The offset from which on the newest `count` entries begin; none in an empty log.
@@ -199,20 +202,7 @@ impl SqliteReader {
     }
 }
 
-fn bind<'q>(
-    query: Query<'q, Sqlite, SqliteArguments>,
-    cell: &Cell,
-) -> Query<'q, Sqlite, SqliteArguments> {
-    match cell {
-        Cell::Null => query.bind(None::<i64>),
-        Cell::Integer(n) => query.bind(*n),
-        Cell::Real(n) => query.bind(*n),
-        Cell::Text(text) => query.bind(text.clone()),
-        Cell::Boolean(b) => query.bind(i64::from(*b)),
-    }
-}
-
-fn weight(row: &Row) -> usize {
+pub(super) fn weight(row: &Row) -> usize {
     let cells = row.0.iter().map(|cell| match cell {
         Cell::Text(text) => text.len() + size_of::<Cell>(),
         _ => size_of::<Cell>(),
@@ -253,10 +243,9 @@ fn event_from(result: &SqliteRow, table: Option<&Table>) -> sqlx::Result<Event> 
 
 /// A logged row in the table's present columns: one added since is NULL.
 fn row_from_json(text: &str, table: &Table) -> Row {
-    let object: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(text).unwrap_or_default();
+    let object: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
     let cells = table.columns.iter().map(|column| {
-        let value = object.get(&column.name).unwrap_or(&serde_json::Value::Null);
+        let value = object.get(&column.name).unwrap_or(&Value::Null);
         Cell::from_json(value, column.kind).unwrap_or(Cell::Null)
     });
     Row(cells.collect())

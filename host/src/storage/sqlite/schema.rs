@@ -84,6 +84,39 @@ const MIGRATIONS: &[&str] = &[
         WHERE endpoint = old.endpoint AND plugin = old.plugin;
     END;
 ",
+    // How many rows the message changed, for PUT and DELETE.
+    "
+    ALTER TABLE hookcast_message_ids ADD COLUMN rows INTEGER;
+",
+    "
+    CREATE TABLE hookcast_outbox (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        endpoint INTEGER NOT NULL,
+        alert TEXT NOT NULL,
+        channel TEXT NOT NULL,
+        service TEXT NOT NULL,
+        data TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        due INTEGER NOT NULL,
+        leased INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        dead INTEGER NOT NULL DEFAULT 0,
+        error TEXT,
+        recipient TEXT,
+        digest TEXT
+    );
+    CREATE INDEX hookcast_outbox_due ON hookcast_outbox (service, due) WHERE dead = 0;
+    CREATE INDEX hookcast_outbox_recipient ON hookcast_outbox (recipient)
+        WHERE recipient IS NOT NULL;
+    CREATE TABLE hookcast_digests (
+        endpoint INTEGER NOT NULL,
+        alert TEXT NOT NULL,
+        recipient TEXT NOT NULL,
+        sent INTEGER NOT NULL,
+        PRIMARY KEY (endpoint, alert, recipient)
+    ) WITHOUT ROWID;
+",
 ];
 
 /// Brings Hookcast's own tables up to date.

@@ -25,7 +25,7 @@ pub fn column_list(table: &Table) -> String {
 /// '2026' in a DATETIME column into a number.
 pub fn declared_type(kind: ColumnType) -> &'static str {
     match kind {
-        ColumnType::Text => "TEXT",
+        ColumnType::Text | ColumnType::Date | ColumnType::Timestamp => "TEXT",
         ColumnType::Integer => "INTEGER",
         ColumnType::Real => "REAL",
         ColumnType::Boolean => "BOOLEAN",
@@ -44,18 +44,27 @@ impl rusqlite::ToSql for Cell {
     }
 }
 
-/// Reads the cells of `SELECT column_list(table) …`. Rows written by other programs may
-/// hold what the column's type does not promise; such a value is read as text.
+/// Reads the cells of `SELECT column_list(table) …`.
 pub fn row_from(result: &SqliteRow, table: &Table) -> sqlx::Result<Row> {
-    let mut cells = Vec::with_capacity(table.columns.len());
-    for (at, column) in table.columns.iter().enumerate() {
+    cells_from(result, table.columns.iter().map(|column| column.kind))
+}
+
+/// Reads the cells of a result whose columns have these types. Rows written by other
+/// programs may hold what the column's type does not promise; such a value is read as
+/// text.
+pub fn cells_from(
+    result: &SqliteRow,
+    kinds: impl Iterator<Item = ColumnType>,
+) -> sqlx::Result<Row> {
+    let mut cells = Vec::with_capacity(result.len());
+    for (at, kind) in kinds.enumerate() {
         let raw = result.try_get_raw(at)?;
         let cell = if raw.is_null() {
             Cell::Null
         } else {
             let stored = raw.type_info().to_string();
             match stored.as_str() {
-                "INTEGER" | "BOOLEAN" => integer(result.try_get_unchecked(at)?, column.kind),
+                "INTEGER" | "BOOLEAN" => integer(result.try_get_unchecked(at)?, kind),
                 "REAL" => Cell::Real(result.try_get_unchecked(at)?),
                 _ => Cell::Text(result.try_get_unchecked(at)?),
             }
