@@ -79,6 +79,10 @@ impl Surroundings for Room {
         Ok(())
     }
 
+    fn mail_service(&self, _: Option<&str>) -> Result<String, HostError> {
+        Err(HostError::new("unavailable", "the bench sends no mail"))
+    }
+
     fn insert(
         &self,
         _: Map<String, Value>,

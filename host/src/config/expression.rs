@@ -33,7 +33,10 @@ pub(super) fn constant(
     }
     match expression.evaluate(&Scope::new()) {
         Ok(constant) => Ok(Some(constant)),
-        Err(problem) => Err(report(value, expression.text(), &problem)),
+        Err(problem) => {
+            report(value, expression.text(), &problem);
+            Err(())
+        }
     }
 }
 

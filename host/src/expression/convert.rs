@@ -82,7 +82,7 @@ pub(super) fn to_json(value: &cel::Value) -> Result<Value, Problem> {
         cel::Value::Map(map) => {
             // The library's map has no order; the same value must always look the same.
             let mut entries: Vec<(&Key, &cel::Value)> = map.map.iter().collect();
-            entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+            entries.sort_by_key(|(key, _)| *key);
             let entry = |(key, value): (&Key, _)| Ok((key.to_string(), to_json(value)?));
             Value::Object(
                 entries

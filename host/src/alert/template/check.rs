@@ -13,12 +13,7 @@ pub(super) fn names(
     environment: &Environment<'_>,
     source: &str,
 ) -> Result<(), (Option<usize>, String)> {
-    let tokens = tokenize(
-        source,
-        false,
-        SyntaxConfig::default(),
-        WhitespaceConfig::default(),
-    );
+    let tokens = tokenize(source, false, SyntaxConfig, WhitespaceConfig::default());
     let tokens: Vec<_> = tokens.filter_map(Result::ok).collect();
     for (at, (token, span)) in tokens.iter().enumerate() {
         let next = |by: usize| match tokens.get(at + by) {
