@@ -2,8 +2,11 @@
 // headless Chromium against the real server. README.md says how to run it.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { chromium } from 'playwright-core';
 
@@ -23,7 +26,27 @@ const skip = missing.length > 0 && `missing: ${missing.join(', ')}`;
 
 // The documentation's columns, and its default for `length`.
 class Messages extends TestServer {
-  async install() {}
+  // The page finds its WebSocket beside itself. So, as in production, a web server hands it
+  // out and passes the rest on.
+  async install() {
+    this.front = createServer(async (_, response) => {
+      response.setHeader('content-type', 'text/html');
+      response.end(await readFile(PAGE));
+    });
+    this.front.on('upgrade', ({ method, url, rawHeaders }, socket, head) => {
+      const headers = rawHeaders.map((text, at) => (at % 2 ? `${text}\r\n` : `${text}: `));
+      const back = connect(this.port, '127.0.0.1');
+      back.write(`${method} ${url} HTTP/1.1\r\n${headers.join('')}\r\n`);
+      back.write(head);
+      socket.pipe(back).pipe(socket);
+      for (const end of [socket, back]) end.on('error', () => socket.destroy());
+    });
+    await once(this.front.listen(0, '127.0.0.1'), 'listening');
+  }
+
+  get page() {
+    return `http://127.0.0.1:${this.front.address().port}/app/messages.html`;
+  }
 
   config() {
     return `
@@ -39,13 +62,18 @@ archive = "${this.path('archive')}"
 [engine]
 cache = "${this.path('cache')}"
 [endpoints.messages]
-path = "/messages"
+path = "/app/messages"
 columns.scope = "TEXT"
 columns.body = "TEXT"
 columns.length = "INTEGER"
 columns.to = "TEXT"
 message_default.POST = { length = "size(msg.body)" }
 `;
+  }
+
+  async dispose() {
+    this.front.close();
+    await super.dispose();
   }
 }
 
@@ -54,16 +82,10 @@ describe('a page written for Gramex', { skip, timeout: 180_000 }, () => {
   let server;
   let errors;
 
-  // The page finds its WebSocket beside itself, so it comes from the server's own address:
-  // in production a proxy or a web server hands it out there.
   async function open() {
     const page = await (await browser.newContext()).newPage();
-    const html = await readFile(PAGE, 'utf8');
-    await page.route('**/messages.html', (route) => route.fulfill({ contentType: 'text/html', body: html }));
     page.on('pageerror', (error) => errors.push(String(error)));
-    const connected = page.waitForEvent('websocket');
-    await page.goto(`${server.url}messages.html`);
-    await connected;
+    await page.goto(server.page);
     await page.waitForFunction(() => ws.readyState === WebSocket.OPEN);
     return page;
   }

@@ -46,10 +46,10 @@ pub fn open(entry: &Entry, endpoint: &mut Endpoint) {
     quote(endpoint, entry, text);
     let mut lines = vec!["export function open(call, args) {".to_owned()];
     lines.extend(indented(comments(text)));
-    let arguments = parsed.as_ref().and_then(update_of_args);
-    if let Some(changes) = arguments.and_then(|(dicts, named)| javascript::changes(dicts, named)) {
-        let change = |(name, value)| format!("{}: {value}", javascript::key(name));
-        let changes: Vec<_> = changes.iter().map(|(n, v)| change((n, v))).collect();
+    let updates = parsed.as_ref().and_then(update_of_args);
+    if let Some(changes) = updates.and_then(javascript::changes) {
+        let change = |(name, value): &(&str, String)| format!("{}: {value}", javascript::key(name));
+        let changes: Vec<_> = changes.iter().map(change).collect();
         lines.push(format!("  return {{ ...args, {} }};", changes.join(", ")));
     } else if let Some(statements) = parsed.as_ref().and_then(javascript::statements) {
         lines.extend(indented(statements));
@@ -176,33 +176,17 @@ pub fn change(entry: &Entry, endpoint: &mut Endpoint) {
 
 /// What `args.update(…)` puts in their place, as CEL.
 fn replaced_args(expression: &Python) -> Option<Table> {
-    let (dicts, named) = update_of_args(expression)?;
     let mut args = Table::new();
-    let mut set = |name: &str, value: &Python| {
+    for (name, value) in update_of_args(expression)? {
         // Anything but a list is an error in Gramex, too.
         matches!(value, Python::List(_)).then_some(())?;
         args.insert(name.to_owned(), verbatim(&cel::translate(value)?).into());
-        Some(())
-    };
-    for dict in dicts {
-        let Python::Dict(entries) = dict else {
-            return None;
-        };
-        for (name, value) in entries {
-            let Python::Text(name) = name else {
-                return None;
-            };
-            set(name, value)?;
-        }
-    }
-    for (name, value) in named {
-        set(name, value)?;
     }
     Some(args)
 }
 
-/// The arguments of `args.update(…)`: maps, and named ones.
-fn update_of_args(expression: &Python) -> Option<(&[Python], &[(String, Python)])> {
+/// What `args.update(…)` sets.
+fn update_of_args(expression: &Python) -> Option<Vec<(&str, &Python)>> {
     let Python::Call {
         function,
         arguments,
@@ -215,7 +199,10 @@ fn update_of_args(expression: &Python) -> Option<(&[Python], &[(String, Python)]
         Box::new(Python::Name("args".to_owned())),
         "update".to_owned(),
     );
-    (**function == args).then_some((arguments, named))
+    if **function != args {
+        return None;
+    }
+    python::updates(arguments, named)
 }
 
 /// Notes that a key needs a plugin, with its Python.

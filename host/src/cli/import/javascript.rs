@@ -1,7 +1,7 @@
 //! Python to JavaScript, for sketches of hooks: they are read by somebody before they run.
 
 use super::cel::{is_session, is_user};
-use super::python::Python;
+use super::python::{self, Python};
 
 /// Statements that do what a Python expression does for its effect; none where that can't
 /// be said in JavaScript.
@@ -31,10 +31,8 @@ pub fn statements(expression: &Python) -> Option<Vec<String>> {
         } => match &**function {
             Python::Attribute(of, method) => match (&**of, method.as_str()) {
                 (Python::Name(of), "update") if of == "msg" => {
-                    let changes = changes(arguments, named)?;
-                    let line = |(key, value): (String, String)| {
-                        format!("{} = {value};", member("message", &key))
-                    };
+                    let changes = changes(python::updates(arguments, named)?)?;
+                    let line = |(key, value)| format!("{} = {value};", member("message", key));
                     Some(changes.into_iter().map(line).collect())
                 }
                 (Python::Name(of), "setdefault") if of == "msg" => {
@@ -62,24 +60,12 @@ pub fn statements(expression: &Python) -> Option<Vec<String>> {
     }
 }
 
-/// What `.update(…)` sets, each value as JavaScript.
-pub fn changes(arguments: &[Python], named: &[(String, Python)]) -> Option<Vec<(String, String)>> {
-    let mut changes = Vec::new();
-    for argument in arguments {
-        let Python::Dict(entries) = argument else {
-            return None;
-        };
-        for (key, change) in entries {
-            let Python::Text(key) = key else {
-                return None;
-            };
-            changes.push((key.clone(), value(change)?));
-        }
-    }
-    for (key, change) in named {
-        changes.push((key.clone(), value(change)?));
-    }
-    Some(changes)
+/// What is set to what, each value as JavaScript.
+pub fn changes<'p>(updates: Vec<(&'p str, &Python)>) -> Option<Vec<(&'p str, String)>> {
+    let changes = updates
+        .into_iter()
+        .map(|(key, change)| Some((key, value(change)?)));
+    changes.collect()
 }
 
 /// A value.
@@ -184,7 +170,6 @@ pub fn indented(lines: Vec<String>) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::import::python;
 
     fn sketched(text: &str) -> Option<String> {
         let expression = python::parse(text).unwrap_or_else(|| panic!("no Python: {text}"));

@@ -37,6 +37,28 @@ pub fn parse(text: &str) -> Option<Python> {
     (parser.at == parser.tokens.len()).then_some(expression)
 }
 
+/// What the arguments of `.update(…)` set: those of maps, and named ones. None where that
+/// can't be known.
+pub fn updates<'p>(
+    arguments: &'p [Python],
+    named: &'p [(String, Python)],
+) -> Option<Vec<(&'p str, &'p Python)>> {
+    let mut updates = Vec::new();
+    for argument in arguments {
+        let Python::Dict(entries) = argument else {
+            return None;
+        };
+        for (key, value) in entries {
+            let Python::Text(key) = key else {
+                return None;
+            };
+            updates.push((key.as_str(), value));
+        }
+    }
+    updates.extend(named.iter().map(|(key, value)| (key.as_str(), value)));
+    Some(updates)
+}
+
 #[derive(Debug, Clone, PartialEq)]
 enum Token {
     Word(String),
