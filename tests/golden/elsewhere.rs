@@ -23,6 +23,26 @@ const DIALECT: &[(&str, &str, &str)] = &[
         "what_stands_beside_an_id_is_no_condition",
     ),
     (
+        "all rows are sent on open, however many",
+        "tests/history.rs",
+        "a_long_history_is_cut_to_the_newest_rows_and_says_so",
+    ),
+    (
+        "`modify` runs after the write: if it fails, the row stays",
+        "tests/hooks_effects.rs",
+        "a_hook_that_fails_leaves_no_trace",
+    ),
+    (
+        "an accepted handshake has `X-Ratelimit-Limit`, `-Remaining` and `-Reset`",
+        "tests/rate_limits.rs",
+        "handshakes_beyond_the_limit_are_told_when_to_come_again",
+    ),
+    (
+        "a column of a type that is none fails every connection",
+        "host/src/config/tests.rs",
+        "errors_name_place_and_remedy",
+    ),
+    (
         "fields of `message_default` come before `id`, `user` and `timestamp`",
         "tests/expressions.rs",
         "defaults_overwrite_build_on_each_other_and_know_who_and_where",

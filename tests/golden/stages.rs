@@ -118,6 +118,8 @@ pub const AUTH: Stage = Stage {
         path = "/auth"
         columns.body = "TEXT"
         auth = { required = true }
+        [auth.jwt]
+        secret = "a secret that nobody has, of 32 bytes and more"
     "#,
     script: None,
     path: "/auth",
