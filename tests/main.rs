@@ -32,6 +32,8 @@ mod filters_agree;
 mod filters_shaping;
 mod golden;
 mod gramex;
+#[cfg(javascript_runtime)]
+mod gramex_docs;
 mod history;
 mod hooks;
 mod hooks_chain;
@@ -45,6 +47,7 @@ mod http_publish;
 mod http_rules;
 mod http_view;
 mod identity;
+mod import;
 mod keyvalue;
 mod keyvalue_bounds;
 mod limits;
@@ -66,8 +69,11 @@ mod probation;
 mod publish;
 mod python_plugin;
 mod quarantine;
+mod rate_limits;
 mod recording;
 mod reload_under_load;
+#[cfg(javascript_runtime)]
+mod replies;
 mod resume;
 mod retention;
 mod rollback;

@@ -29,6 +29,7 @@ use crate::log::position::{Incarnation, Incarnations};
 use crate::log::sequencer::{Sequencer, SequencerHandle};
 use crate::log::{LogReader, Ring};
 use crate::plugin::Plugins;
+use crate::rate::Rates;
 use crate::routes::Routes;
 use crate::storage::memory::MemoryAppender;
 use crate::storage::sqlite::append::SqliteAppender;
@@ -238,6 +239,7 @@ impl App {
             chain: ArcSwap::from_pointee(chain),
             waiting: Waiting::default(),
             settings: ArcSwap::from_pointee(settings.clone()),
+            rates: ArcSwap::from_pointee(Rates::new(&settings.rate)),
             first_head: opened.head,
             connections: RwLock::default(),
             stopping: self.stopping.clone(),

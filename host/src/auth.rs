@@ -198,6 +198,12 @@ impl Auth {
         })
     }
 
+    /// Where a client is, which trusted proxies may say.
+    pub fn address(&self, request: &Request<'_>) -> SocketAddr {
+        let sources = self.0.load();
+        proxy::look(&sources.config.proxy, request.peer).address(request.headers)
+    }
+
     /// The user of a token that an anonymous client presents after the handshake, and
     /// whether they may be here.
     ///

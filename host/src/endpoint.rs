@@ -27,6 +27,7 @@ use crate::judge::floor::Floor;
 use crate::log::EndpointLog;
 use crate::log::sequencer::SequencerHandle;
 use crate::log::{Event, LogReader, Submission};
+use crate::rate::Rates;
 use crate::rejection::{Rejection, code};
 use crate::row::Table;
 use crate::storage::sqlite::read::HistoryLimits;
@@ -69,6 +70,8 @@ pub struct Endpoint {
     /// Messages that wait for a plugin that is away.
     pub waiting: Waiting<Frame>,
     pub settings: ArcSwap<EndpointConfig>,
+    /// Those of `settings.rate`, and how far they are used.
+    pub rates: ArcSwap<Rates>,
     /// The log's head when the server started; what history of an emptied log says.
     pub first_head: u64,
     pub connections: RwLock<HashMap<ConnectionId, Arc<Connection>>>,
@@ -125,6 +128,14 @@ impl Endpoint {
 
     pub fn settings(&self) -> Arc<EndpointConfig> {
         self.settings.load_full()
+    }
+
+    /// Puts other settings in force; for config reloads.
+    pub fn follow(&self, settings: EndpointConfig) {
+        if !self.rates.load().are(&settings.rate) {
+            self.rates.store(Arc::new(Rates::new(&settings.rate)));
+        }
+        self.settings.store(Arc::new(settings));
     }
 
     pub fn timing(&self) -> Timing {

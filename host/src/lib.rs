@@ -37,6 +37,7 @@ pub mod page;
 pub mod plugin;
 pub mod plugin_config;
 pub mod problem;
+pub mod rate;
 pub mod rejection;
 pub mod reload;
 pub mod routes;

@@ -1,5 +1,6 @@
-//! What happens at intervals: retention, forgetting message ids and expired keys, dropping
-//! instances of plugins that nobody calls, adding up what was measured.
+//! What happens at intervals: retention, forgetting message ids, expired keys and clients
+//! that have not used their rates, dropping instances of plugins that nobody calls, adding up
+//! what was measured.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,6 +48,7 @@ async fn cut_logs(app: &App, mut stop: watch::Receiver<bool>) {
         }
         for endpoint in app.routes().by_name.values() {
             cut(app, endpoint).await;
+            endpoint.rates.load().shed();
         }
         if let Err(error) = retention::forget_message_ids(&app.database.readers, now_micros()).await
         {

@@ -26,8 +26,17 @@ pub fn rejected(rejection: &Rejection, msg_id: Option<&str>) -> Response<Body> {
     if let Some(id) = msg_id {
         more.insert("_msg_id".into(), id.into());
     }
+    let retry = more
+        .get("details")
+        .and_then(|details| details.get("retry_ms"));
+    let retry = retry.and_then(Value::as_u64);
     let status = status::of(&rejection.code);
-    extended(status, &rejection.code, &rejection.message, more)
+    let mut response = extended(status, &rejection.code, &rejection.message, more);
+    if let Some(millis) = retry {
+        let seconds = HeaderValue::from(millis.div_ceil(1_000).max(1));
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+    }
+    response
 }
 
 fn extended(

@@ -18,6 +18,8 @@ pub mod code {
     pub const NOT_AN_OBJECT: &str = "not_an_object";
     /// The frame is larger than the endpoint's `message_limit`.
     pub const TOO_LARGE: &str = "too_large";
+    /// The sender has sent more than the endpoint's `rate` allows.
+    pub const RATE_LIMITED: &str = "rate_limited";
     /// `_method` is none of POST, PUT, DELETE.
     pub const UNKNOWN_METHOD: &str = "unknown_method";
     /// `_type` names no handler of the endpoint.
@@ -73,6 +75,11 @@ pub mod code {
             TOO_LARGE,
             "The frame is larger than the endpoint's `message_limit`.",
             "Send less, or ask the operator for a higher limit.",
+        ),
+        (
+            RATE_LIMITED,
+            "More messages, or connections, than the endpoint's `rate` allows.",
+            "Send it again after `details.retry_ms` milliseconds (`Retry-After` in seconds, for a connection).",
         ),
         (
             UNKNOWN_METHOD,

@@ -13,6 +13,7 @@ use super::open::OpenArgs;
 use super::path::endpoint_path;
 use super::plugins::PluginsConfig;
 use super::queue::QueueConfig;
+use super::rate::RateConfig;
 use super::reader::{Section, Wrong};
 use super::retention::Retention;
 use crate::row::Table;
@@ -52,6 +53,8 @@ pub struct EndpointConfig {
     pub alert_rate: u32,
     /// Largest frame a client may send.
     pub message_limit: usize,
+    /// How fast clients may send and connect.
+    pub rate: RateConfig,
     /// Recent events that are kept in memory for those who lag.
     pub ring: usize,
     /// Messages of one connection that may wait for their commit before it is read on.
@@ -164,6 +167,7 @@ impl EndpointConfig {
             }),
             message_limit: section
                 .read("message_limit", 64 << 10, |value| value.size(64..=16 * MIB)),
+            rate: RateConfig::read(section.section("rate")),
             ring: section.read("ring", 8 << 20, |value| {
                 value.size(64 * KIB..=64 * 1024 * MIB)
             }),

@@ -1,4 +1,4 @@
-//! From an HTTP request to a connection: identity, `connect` hooks, upgrade.
+//! From an HTTP request to a connection: rate, identity, `connect` hooks, upgrade.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ use crate::id::ConnectionId;
 use crate::judge;
 use crate::log::Lane;
 use crate::plugin::{Hook, HookError, Refusal};
-use crate::problem::problem;
+use crate::problem::{problem, rejected};
 use crate::rejection::{Rejection, code};
 use crate::server::Slot;
 
@@ -107,6 +107,9 @@ pub async fn admit(
         headers: request.headers(),
         peer: arrival.address,
     };
+    let address = endpoint.auth.address(&asking).ip();
+    let allowed = endpoint.rates.load().connect(&endpoint.name, address);
+    allowed.map_err(|rejection| Box::new(rejected(&rejection, None)))?;
     let who = endpoint.identify(&asking).await;
     let who = who.map_err(|denied| Box::new(denied.response()))?;
     let mut chain = endpoint.chain();

@@ -34,6 +34,15 @@ pub async fn text(connection: Arc<Connection>, text: String) {
         text,
         received_at: now_micros() as u64,
     };
+    let rates = frame.connection.endpoint.rates.load();
+    let allowed = rates.message(&frame.connection.client);
+    drop(rates);
+    if let Err(rejection) = allowed {
+        // Decoded only for its id, which the answer needs.
+        let msg_id = frame.msg_id();
+        frame.connection.refuse(msg_id.as_deref(), &rejection);
+        return;
+    }
     if let Some((frame, chain)) = queue::admit(frame) {
         take(frame, chain, false).await;
     }
@@ -143,8 +152,13 @@ async fn judge_returned(connection: &Arc<Connection>) {
 
 /// A binary frame that is no text, or a message that is too large.
 pub fn unsupported(connection: &Connection, size: Option<usize>) {
+    let endpoint = &connection.endpoint;
+    if let Err(rejection) = endpoint.rates.load().message(&connection.client) {
+        connection.refuse(None, &rejection);
+        return;
+    }
     let rejection = match size {
-        Some(size) => too_large(size, connection.endpoint.settings.load().message_limit),
+        Some(size) => too_large(size, endpoint.settings.load().message_limit),
         None => Rejection::new(
             code::BAD_JSON,
             "a binary frame that is not UTF-8, let alone JSON",

@@ -46,6 +46,11 @@ pub async fn publish(connection: &Arc<Connection>, request: Publication<'_>) -> 
     if let Some(refused) = refusal(connection) {
         return refused;
     }
+    let rates = connection.endpoint.rates.load();
+    if let Err(rejection) = rates.message(&connection.client) {
+        return refuse(connection, &rejection, None);
+    }
+    drop(rates);
     let asked = connection.client.args.read().clone();
     if let Err(rejection) = start::set_args(connection, &asked) {
         return refuse(connection, &rejection, None);

@@ -28,6 +28,7 @@ const STATUSES: &[(StatusCode, &[&str])] = &[
     (StatusCode::FORBIDDEN, &[code::FORBIDDEN]),
     (StatusCode::NOT_FOUND, &[code::NOT_FOUND]),
     (StatusCode::CONFLICT, &[code::CONSTRAINT, code::CONFLICT]),
+    (StatusCode::TOO_MANY_REQUESTS, &[code::RATE_LIMITED]),
     (StatusCode::PAYLOAD_TOO_LARGE, &[code::TOO_LARGE]),
     (
         OF_PLUGINS,

@@ -65,7 +65,7 @@ pub async fn config(app: &Arc<App>) -> Result<Outcome, ReloadError> {
     }
     for (endpoint, settings, chain) in chains {
         queue::exchange(&endpoint, chain);
-        endpoint.settings.store(Arc::new(settings));
+        endpoint.follow(settings);
     }
     let endpoints = serving(&new_routes);
     app.replace(new, new_routes, auth);
