@@ -269,7 +269,9 @@ async fn a_message_that_is_not_written_alerts_nobody() {
     let more = "
         columns.name = 'TEXT'
         plugins = ['misbehave']
-        alert = { to = 'a@example.org', subject = '{{ body }}' }";
+        alert = { to = 'a@example.org', subject = '{{ body }}' }
+        [plugins.misbehave]
+        grants = ['rows:write']";
     let server = setup_with(&smtp, more).guest("misbehave").start().await;
     server
         .database()

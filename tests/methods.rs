@@ -211,6 +211,10 @@ async fn a_put_or_delete_must_say_which_rows() {
         (json!({"_method": "PUT", "id": null, "n": 2}), "missing_id"),
         (json!({"_method": "PUT", "id": ["x"], "n": 2}), "missing_id"),
         (json!({"_method": "PUT", "n>": "0"}), "missing_id"),
+        // Gramex takes every part of the word for the key.
+        (json!({"_method": "PUT", "i": "x", "n": 2}), "missing_id"),
+        (json!({"_method": "PUT", "d": "x", "n": 2}), "missing_id"),
+        (json!({"_method": "PUT", "": "x", "n": 2}), "missing_id"),
         (
             json!({"_method": "PUT", "id": "nobody", "n": 2}),
             "not_found",

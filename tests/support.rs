@@ -6,6 +6,7 @@ pub mod client;
 pub mod command;
 pub mod database;
 pub mod databases;
+pub mod events;
 pub mod guests;
 pub mod http;
 pub mod kept;
@@ -18,7 +19,9 @@ pub mod raw;
 pub mod require;
 pub mod server;
 pub mod smtp;
+pub mod tokens;
 
 pub use client::TestClient;
+pub use events::EventStream;
 pub use patience::{eventually, within};
 pub use server::{Setup, TestServer};

@@ -190,7 +190,7 @@ declare module "hookcast" {
     /** The user; null for anonymous connections. */
     user(): ({ id: string } & { [claim: string]: any }) | null;
     /** The session; null without one. */
-    session(): { [key: string]: any } | null;
+    session(): ({ id: string } & { [key: string]: any }) | null;
     /** Groups the connection is in, sorted. */
     groups(): string[];
     /** What `connect` kept with the connection. */

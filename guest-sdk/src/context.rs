@@ -44,7 +44,7 @@ pub fn user<T: DeserializeOwned>() -> serde_json::Result<Option<T>> {
     read(context::user())
 }
 
-/// The session; none without one.
+/// The session, an object with at least `id`; none without one.
 ///
 /// # Errors
 /// When it is not a `T`.

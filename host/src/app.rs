@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::alert::Throttle;
+use crate::auth::{Auth, Sources};
 use crate::background::Background;
 use crate::bearer::Bearer;
 use crate::clock::now_micros;
@@ -24,6 +25,7 @@ use crate::log::EndpointLog;
 use crate::log::appender;
 use crate::log::{LogReader, Ring};
 use crate::plugin::Plugins;
+use crate::rate::Rates;
 use crate::routes::Routes;
 use crate::storage::{Numbers, OpenedLog};
 use crate::storages::Storages;
@@ -33,6 +35,7 @@ pub struct App {
     config: ArcSwap<Config>,
     routes: ArcSwap<Routes>,
     directory: Arc<Directory>,
+    pub auth: Arc<Auth>,
     background: Arc<Background>,
     pub plugins: Arc<Plugins>,
     pub storages: Storages,
@@ -58,11 +61,13 @@ impl App {
         metrics: PrometheusHandle,
         bearer: Bearer,
     ) -> Result<Self> {
+        let auth = Arc::new(Auth::open(&config)?);
         let storages = Storages::open(&config).await?;
         let app = Self {
             slots: Arc::new(Semaphore::new(config.server.max_connections)),
             routes: ArcSwap::from_pointee(Routes::default()),
             directory: Arc::default(),
+            auth,
             background: Arc::default(),
             config: ArcSwap::from_pointee(config.clone()),
             plugins,
@@ -95,8 +100,9 @@ impl App {
         self.routes.load_full()
     }
 
-    /// Exchanges config and routes; for `reload`.
-    pub fn replace(&self, config: Config, routes: Routes) {
+    /// Exchanges config, routes and what says who clients are; for `reload`.
+    pub fn replace(&self, config: Config, routes: Routes, auth: Sources) {
+        self.auth.replace(auth);
         self.bearer.follow(&config.admin);
         let (old, new) = (
             self.config().server.max_connections,
@@ -192,6 +198,7 @@ impl App {
             outbox: storage.outbox.clone(),
             alert_trouble: Throttle::default(),
             directory: self.directory.clone(),
+            auth: self.auth.clone(),
             encoder,
             groups,
             sequencer: if ephemeral {
@@ -206,6 +213,7 @@ impl App {
             chain: ArcSwap::from_pointee(chain),
             waiting: Waiting::default(),
             settings: ArcSwap::from_pointee(settings.clone()),
+            rates: ArcSwap::from_pointee(Rates::new(&settings.rate)),
             first_head: opened.head,
             connections: RwLock::default(),
             stopping: self.stopping.clone(),

@@ -1,10 +1,19 @@
-//! Query keys whose values come as JSON: from expressions and from messages.
+//! Query keys as JSON: as expressions see them, and with values from expressions and messages.
 //!
 //! In an address, an empty value stands for any (`?topic=`, a form's empty field). Where
 //! a value was computed or comes in a message, that would show or delete more than was
 //! meant, so it is refused here.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use crate::filter::Args;
+
+/// Each key with the list of its values.
+pub fn to_json(args: &Args) -> Value {
+    let args = args.iter();
+    let args = args.map(|(key, values)| (key.clone(), values.clone().into()));
+    Value::Object(args.collect::<Map<_, _>>())
+}
 
 /// The values of a key: those of a list of texts, numbers, true and false.
 ///

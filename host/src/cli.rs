@@ -5,6 +5,7 @@ mod check_config;
 mod client;
 mod compile_plugin;
 mod connect;
+mod import;
 mod plugin;
 mod serve;
 mod url;
@@ -36,6 +37,7 @@ enum Command {
     Serve(serve::Args),
     CheckConfig(check_config::Args),
     Connect(connect::Args),
+    Import(import::Args),
     Admin(admin::Args),
     Plugin(plugin::Args),
     #[command(hide = true)]
@@ -48,6 +50,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Connect(args) => connect::run(args),
+        Command::Import(args) => import::run(&args),
         Command::Admin(args) => admin::run(args),
         Command::CompilePlugin(args) => compile_plugin::run(args),
         Command::Plugin(args) => plugin::run(args),

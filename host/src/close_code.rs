@@ -48,6 +48,11 @@ pub const BAD_REQUEST: CloseCode = code(
     "filter or arguments can't be used",
     "The URL's filter or arguments can't be used; an `_error` frame before it says why.",
 );
+pub const UNAUTHORIZED: CloseCode = code(
+    4401,
+    "the token is not accepted",
+    "The token of a first frame is not accepted, or the token of the connection has expired; an `_error` frame before it says which.",
+);
 pub const FORBIDDEN: CloseCode = code(
     4403,
     "closed by plugin or operator",
@@ -87,6 +92,7 @@ pub const ALL: &[CloseCode] = &[
     INVALID_UTF8,
     TOO_BIG,
     BAD_REQUEST,
+    UNAUTHORIZED,
     FORBIDDEN,
     ENDPOINT_REMOVED,
     UNAVAILABLE,

@@ -10,6 +10,7 @@ mod admin;
 mod alert;
 mod alerts;
 mod alone;
+mod auth;
 mod columns;
 mod endpoint;
 mod engine;
@@ -24,9 +25,11 @@ mod open;
 mod path;
 mod plugins;
 mod queue;
+mod rate;
 mod reader;
 mod restart;
 mod retention;
+mod secret;
 mod server;
 mod storage;
 #[cfg(test)]
@@ -41,10 +44,11 @@ use toml::de::DeTable;
 
 use crate::plugin::{Grant, files_of};
 
-pub use admin::{AdminConfig, Secret};
+pub use admin::AdminConfig;
 pub use alert::{AlertConfig, MailAlert, MailImage, WebhookConfig};
 pub use alerts::AlertsConfig;
 pub use alone::PluginsAlone;
+pub use auth::{AuthConfig, EndpointAuth, JwtConfig, ProxyConfig, SameSitePolicy, SessionConfig};
 pub use endpoint::{Dialect, Durability, EndpointConfig, History};
 pub use engine::EngineConfig;
 pub use errors::{ConfigError, ConfigErrors, Place};
@@ -55,10 +59,12 @@ pub use methods::Methods;
 pub use open::OpenArgs;
 pub use plugins::{PluginConfig, PluginsConfig, is_plugin_name};
 pub use queue::QueueConfig;
+pub use rate::{Rate, RateConfig};
 pub use retention::Retention;
+pub use secret::Secret;
 pub use server::ServerConfig;
 pub use storage::{ServerUrl, StorageConfig, StorageUrl};
-pub use units::{show_duration, show_size};
+pub use units::{duration, show_duration, show_size};
 
 use path::Paths;
 use reader::{Environment, Reading, Section, Wrong};
@@ -69,6 +75,7 @@ use storage::KnownStorages;
 pub struct Config {
     pub server: ServerConfig,
     pub admin: AdminConfig,
+    pub auth: AuthConfig,
     pub storage: StorageConfig,
     /// Those that have names, besides `storage`.
     pub storages: BTreeMap<String, StorageConfig>,
@@ -107,6 +114,7 @@ impl Config {
     fn read(mut root: Section<'_>, file: &Path) -> Self {
         let server = ServerConfig::read(root.section("server"));
         let admin = AdminConfig::read(root.section("admin"), &server);
+        let auth = AuthConfig::read(root.section("auth"));
         let storage = StorageConfig::read(root.section("storage"));
         let storages = storage::read_named(root.section("storages"), &storage);
         let engine = EngineConfig::read(root.section("engine"));
@@ -117,6 +125,7 @@ impl Config {
         let endpoints = read_endpoints(
             root.section("endpoints"),
             &server,
+            &auth,
             &plugins,
             &services,
             &KnownStorages::new(&storage, &storages),
@@ -125,6 +134,7 @@ impl Config {
         Self {
             server,
             admin,
+            auth,
             storage,
             storages,
             engine,
@@ -240,6 +250,7 @@ impl PartialEq for Config {
         let Self {
             server,
             admin,
+            auth,
             storage,
             storages,
             engine,
@@ -251,6 +262,7 @@ impl PartialEq for Config {
         } = self;
         *server == other.server
             && *admin == other.admin
+            && *auth == other.auth
             && *storage == other.storage
             && *storages == other.storages
             && *engine == other.engine
@@ -265,6 +277,7 @@ impl PartialEq for Config {
 fn read_endpoints(
     mut section: Section<'_>,
     server: &ServerConfig,
+    auth: &AuthConfig,
     plugins: &PluginsConfig,
     services: &[&str],
     storages: &KnownStorages<'_>,
@@ -284,7 +297,9 @@ fn read_endpoints(
         let inner = value.into_section();
         let path_at = inner.place_of("path");
         let table_at = inner.place_of("table");
+        let auth_at = inner.place_of("auth");
         let endpoint = EndpointConfig::read(&name, inner, plugins, &found, services, storages);
+        auth.check(&endpoint.auth, &name, reading, auth_at);
 
         let path = endpoint.path.as_str();
         let conflict = match path {

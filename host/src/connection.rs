@@ -1,4 +1,5 @@
-//! One WebSocket connection: who it is, its way out, its messages' way in.
+//! One connection: who it is, its way out, its messages' way in. Usually a WebSocket; a
+//! request by plain HTTP is one for as long as it lasts (see `http.rs`).
 //!
 //! ```text
 //! handshake ─▶ session: open hook ─▶ history or resume (cursor) ─▶ live
@@ -7,7 +8,9 @@
 //! ```
 
 pub mod cursor;
-mod goodbye;
+pub mod expiry;
+mod first_frame;
+pub mod goodbye;
 pub mod handshake;
 pub mod heartbeat;
 pub mod inbox;
@@ -19,16 +22,17 @@ pub mod start;
 mod surroundings;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use parking_lot::RwLock;
 
-use crate::deliver::{ClassKey, Outbox};
+use crate::auth::User;
+use crate::deliver::{ClassKey, Outbox, Reply};
 use crate::dialect::Notice;
 use crate::endpoint::Endpoint;
 use crate::filter::Args;
-use crate::frame;
 use crate::id::ConnectionId;
 use crate::log::Lane;
 use crate::plugin::CallContext;
@@ -41,22 +45,18 @@ pub struct Client {
     /// Query keys in force; `open` may replace them.
     pub args: RwLock<Args>,
     pub address: SocketAddr,
-    /// Set by the `connect` hook.
-    pub user: Option<User>,
+    /// Who it is: by a token or a proxy, or because the `connect` hook says so. Somebody who
+    /// is nobody may become somebody by a first frame, and then stays who they are.
+    pub user: OnceLock<User>,
+    /// Id of the session cookie.
+    pub session: Option<Arc<str>>,
     /// The client's own name for itself (`_client`), from the `connect` hook.
     pub name: Option<String>,
     pub path_parameters: Vec<(String, String)>,
     /// Without cookies and authorization.
     pub headers: Vec<(String, String)>,
     /// JSON text, from the `connect` hook.
-    pub metadata: Option<String>,
-}
-
-#[derive(Clone)]
-pub struct User {
-    pub id: Arc<str>,
-    /// A JSON object with at least `id`, as text.
-    pub claims: String,
+    pub metadata: RwLock<Option<String>>,
 }
 
 impl Client {
@@ -69,17 +69,35 @@ impl Client {
             args: RwLock::default(),
             address: self.address,
             user: self.user.clone(),
+            session: self.session.clone(),
             name: self.name.clone(),
             path_parameters: Vec::new(),
             headers: Vec::new(),
-            metadata: None,
+            metadata: RwLock::default(),
+        }
+    }
+
+    /// The same client as somebody: what `connect` hooks are asked about when an anonymous
+    /// one says who it is.
+    pub fn known_as(&self, user: User) -> Self {
+        Self {
+            id: self.id,
+            endpoint: self.endpoint.clone(),
+            args: RwLock::new(self.args.read().clone()),
+            address: self.address,
+            user: user.into(),
+            session: self.session.clone(),
+            name: self.name.clone(),
+            path_parameters: self.path_parameters.clone(),
+            headers: self.headers.clone(),
+            metadata: RwLock::new(self.metadata.read().clone()),
         }
     }
 
     /// The context of a hook call caused by this client.
     pub fn call(self: &Arc<Self>, method: &'static str, received_at: u64) -> CallContext {
         CallContext {
-            user: self.user.as_ref().map(|user| user.id.clone()),
+            user: self.user.get().map(|user| user.id.clone()),
             received_at,
             ..CallContext::new(self.id, method, self.endpoint.name.clone(), self.clone())
         }
@@ -97,11 +115,13 @@ pub struct Connection {
     pub lane: Arc<Lane>,
     /// Held while one of its messages is judged.
     pub judging: tokio::sync::Mutex<()>,
+    /// The client has sent a frame: it is too late for a first one.
+    pub spoken: AtomicBool,
 }
 
 impl Connection {
     pub fn user_id(&self) -> Option<&Arc<str>> {
-        self.client.user.as_ref().map(|user| &user.id)
+        self.client.user.get().map(|user| &user.id)
     }
 
     /// Events it has not been sent, as far as it reads the log; 0 while live.
@@ -116,8 +136,15 @@ impl Connection {
     pub fn notify(&self, notice: Notice<'_>) {
         let text = self.endpoint.dialect.notice(notice);
         let mut bytes = Vec::with_capacity(text.len() + 4);
-        frame::text(text.as_bytes(), &mut bytes);
+        self.outbox.wire().text(text.as_bytes(), &mut bytes);
         self.outbox.push(bytes);
+    }
+
+    /// Tells the client what became of what it sent.
+    pub fn answer(&self, reply: Reply) {
+        if let Some(reply) = self.outbox.keep(reply) {
+            self.notify(reply.notice());
+        }
     }
 
     /// Tells the client that something was not accepted.
@@ -127,6 +154,9 @@ impl Connection {
             "endpoint" => self.endpoint.name.clone(), "code" => rejection.code.to_string()
         )
         .increment(1);
-        self.notify(Notice::Error { msg_id, rejection });
+        self.answer(Reply::Error {
+            msg_id: msg_id.map(str::to_owned),
+            rejection: rejection.clone(),
+        });
     }
 }

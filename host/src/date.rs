@@ -5,7 +5,7 @@
 //! `2023-04-01T00:00:00.000000`. The rule is simple enough for every database to follow
 //! it to the letter; `super::sql` does.
 
-use time::{Date, Duration, Month, PrimitiveDateTime, Time};
+use time::{Date, Duration, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
 /// What is missing of a text that ends early is taken from here. The year always is there.
 pub const FULL: &str = "0000-01-01T00:00:00.000000";
@@ -22,9 +22,13 @@ pub fn written_out(text: &str) -> String {
 
 /// The start of the period that a filter names, written out: `2023`, `2023-04`,
 /// `2023-04-01`, then `T` or a blank and `10`, `10:30`, `10:30:15` or `10:30:15.25`, then
-/// nothing, `Z`, or an offset such as `+02:00`. None for all else.
+/// nothing, `Z`, or an offset such as `+02:00`. Or seconds since 1970, as pages compute
+/// them: `1700000000.25`. None for all else.
 pub fn start_of(text: &str) -> Option<String> {
     let text = text.trim();
+    if let Some(moment) = read_seconds(text) {
+        return Some(in_full(moment));
+    }
     let (date, clock) = match text.split_once(['T', 't', ' ']) {
         Some((date, clock)) => (read_date(date)?, clock),
         None => return Some(in_full(read_date(text)?.midnight())),
@@ -35,6 +39,19 @@ pub fn start_of(text: &str) -> Option<String> {
     (0..=9_999)
         .contains(&moment.year())
         .then(|| in_full(moment))
+}
+
+/// Fewer digits could be meant as a date, more as milliseconds.
+fn read_seconds(text: &str) -> Option<PrimitiveDateTime> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let all_digits = whole.bytes().all(|byte| byte.is_ascii_digit());
+    if !all_digits || !matches!(whole.len(), 9 | 10) {
+        return None;
+    }
+    let nanos = i32::try_from(read_fraction(fraction)?).ok()?;
+    let since = Duration::new(whole.parse().ok()?, nanos);
+    let moment = OffsetDateTime::UNIX_EPOCH.checked_add(since)?;
+    Some(PrimitiveDateTime::new(moment.date(), moment.time()))
 }
 
 fn read_date(text: &str) -> Option<Date> {
@@ -61,13 +78,21 @@ fn read_clock(text: &str) -> Option<Time> {
         None if fraction != "0" => return None,
         None => 0,
     };
-    if parts.next().is_some() || fraction.is_empty() || fraction.len() > 9 {
+    if parts.next().is_some() {
         return None;
     }
-    let nanos = digits(fraction, fraction.len())?;
-    let nanos = nanos * 10_u32.pow(9 - u32::try_from(fraction.len()).ok()?);
+    let nanos = read_fraction(fraction)?;
     let small = |n: u32| u8::try_from(n).ok();
     Time::from_hms_nano(small(hour)?, small(minute)?, small(second)?, nanos).ok()
+}
+
+/// The digits behind a second's point, as nanoseconds.
+fn read_fraction(text: &str) -> Option<u32> {
+    if text.is_empty() || text.len() > 9 {
+        return None;
+    }
+    let missing = 9 - u32::try_from(text.len()).ok()?;
+    Some(digits(text, text.len())? * 10_u32.pow(missing))
 }
 
 /// Takes the zone off a time of day: how far its clocks are ahead of UTC.
@@ -133,6 +158,10 @@ mod tests {
             ("2023-04-01T01:00+02:00", "2023-03-31T23:00:00.000000"),
             ("2023-04-01T01:00-0130", "2023-04-01T02:30:00.000000"),
             (" 2023 ", "2023-01-01T00:00:00.000000"),
+            ("1700000000", "2023-11-14T22:13:20.000000"),
+            ("1700000000.25", "2023-11-14T22:13:20.250000"),
+            ("999999999", "2001-09-09T01:46:39.000000"),
+            ("9999999999.9999999", "2286-11-20T17:46:39.999999900"),
         ] {
             assert_eq!(start_of(text).as_deref(), Some(start), "{text}");
         }
@@ -145,7 +174,11 @@ mod tests {
             "abc",
             "23",
             "20230",
-            "1700000000",
+            "20230401",
+            "1700000000.",
+            "1700000000.1234567890",
+            "1700000000000",
+            "-1700000000",
             "2023-13",
             "2023-02-29",
             "2023-4",

@@ -14,11 +14,13 @@ pub mod index;
 mod roster;
 pub mod socket;
 pub mod subscribe;
+pub mod wire;
 
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::dialect::Notice;
 use crate::effects::GroupChange;
 use crate::id::ConnectionId;
 use crate::log::Event;
@@ -29,6 +31,7 @@ pub use class::{ClassKey, Encoder};
 pub use groups::Groups;
 pub use hub::Hub;
 pub use socket::{Offered, Outbox, Slice};
+pub use wire::Wire;
 
 /// What is delivered, in the order it takes effect.
 #[derive(Debug)]
@@ -57,7 +60,8 @@ pub enum Step {
 #[derive(Debug)]
 pub enum Reply {
     Ack {
-        msg_id: String,
+        /// None where the message had none, and its sender waits for the answer.
+        msg_id: Option<String>,
         receipt: Receipt,
     },
     Error {
@@ -67,10 +71,24 @@ pub enum Reply {
 }
 
 impl Reply {
-    pub fn ack(id: &MessageId, receipt: Receipt) -> Self {
+    pub fn ack(id: Option<&MessageId>, receipt: Receipt) -> Self {
         Self::Ack {
-            msg_id: id.id.clone(),
+            msg_id: id.map(|id| id.id.clone()),
             receipt,
+        }
+    }
+
+    /// As a dialect writes it.
+    pub fn notice(&self) -> Notice<'_> {
+        match self {
+            Self::Ack { msg_id, receipt } => Notice::Ack {
+                msg_id: msg_id.as_deref(),
+                receipt,
+            },
+            Self::Error { msg_id, rejection } => Notice::Error {
+                msg_id: msg_id.as_deref(),
+                rejection,
+            },
         }
     }
 
@@ -96,12 +114,23 @@ pub enum HubMessage {
         outbox: Arc<Outbox>,
         user: Option<Arc<str>>,
     },
+    /// An anonymous connection has become a user's.
+    Identify {
+        connection: ConnectionId,
+        user: Arc<str>,
+    },
     /// Events from offset `next` on, please.
     Subscribe {
         connection: ConnectionId,
         key: Arc<ClassKey>,
         next: u64,
         answer: oneshot::Sender<Subscribed>,
+    },
+    /// The connection wants no more events. The answer is the offset up to which it has
+    /// had them.
+    Unsubscribe {
+        connection: ConnectionId,
+        answer: oneshot::Sender<u64>,
     },
     /// The connection is gone.
     Exit {

@@ -18,6 +18,13 @@ pub struct Decoded {
     pub client: Option<String>,
 }
 
+/// A token by which a client says who it is.
+pub struct Credentials {
+    pub token: String,
+    /// The client's own id for the frame.
+    pub msg_id: Option<String>,
+}
+
 /// A frame that can't be understood, with the message id if it could be read.
 #[derive(Debug)]
 pub struct Undecodable {
@@ -30,8 +37,13 @@ pub struct Undecodable {
 pub enum Notice<'a> {
     /// A message was committed.
     Ack {
-        msg_id: &'a str,
+        msg_id: Option<&'a str>,
         receipt: &'a Receipt,
+    },
+    /// The client's token was accepted: it is this user from here on.
+    Authenticated {
+        msg_id: Option<&'a str>,
+        user: &'a str,
     },
     /// A message, or the subscription itself, was not accepted.
     Error {
@@ -51,6 +63,19 @@ pub trait Dialect: Send + Sync {
     /// Reads a text frame. `handlers` are the message types that plugins answer.
     fn decode(&self, text: &str, handlers: &[String]) -> Result<Decoded, Undecodable>;
 
+    /// Reads a frame by which a client says who it is; none for every other frame. What
+    /// this takes for one is never a message, even where it is good for nothing: whoever
+    /// sends a token means nobody to read it.
+    fn credentials(&self, text: &str) -> Option<Result<Credentials, Undecodable>>;
+
+    /// Reads the body of an HTTP request, whose method is the message's.
+    fn decode_request(
+        &self,
+        method: Method,
+        text: &str,
+        handlers: &[String],
+    ) -> Result<Decoded, Undecodable>;
+
     /// Appends an event, with its position if the subscriber asked for positions. `sent`
     /// is what the subscriber is shown of what was sent: a JSON object.
     fn event(&self, event: &Event, sent: &[u8], position: Option<&str>, out: &mut Vec<u8>);
@@ -65,5 +90,6 @@ pub trait Dialect: Send + Sync {
     /// A stored row.
     fn row(&self, row: Map<String, Value>) -> String;
 
+    /// Always a JSON object.
     fn notice(&self, notice: Notice<'_>) -> String;
 }

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::alert::{Outbox, Throttle};
+use crate::auth::{self, Auth, Denied, Identity};
 use crate::background::Background;
 use crate::config::{EndpointConfig, History};
 use crate::connection::Connection;
@@ -28,6 +29,7 @@ use crate::judge::floor::Floor;
 use crate::log::EndpointLog;
 use crate::log::sequencer::SequencerHandle;
 use crate::log::{Event, LogReader, Submission};
+use crate::rate::Rates;
 use crate::rejection::{Rejection, code};
 use crate::row::{ColumnType, Form, ID, Table};
 use crate::storage::{HistoryLimits, Numbers};
@@ -59,6 +61,8 @@ pub struct Endpoint {
     pub alert_trouble: Throttle,
     /// The other endpoints, for what plugins publish.
     pub directory: Arc<Directory>,
+    /// Says who clients are.
+    pub auth: Arc<Auth>,
     pub encoder: Arc<Encoder>,
     pub groups: Arc<Groups>,
     pub sequencer: SequencerHandle,
@@ -73,6 +77,8 @@ pub struct Endpoint {
     /// Messages that wait for a plugin that is away.
     pub waiting: Waiting<Frame>,
     pub settings: ArcSwap<EndpointConfig>,
+    /// Those of `settings.rate`, and how far they are used.
+    pub rates: ArcSwap<Rates>,
     /// The log's head when the server started; what history of an emptied log says.
     pub first_head: u64,
     pub connections: RwLock<HashMap<ConnectionId, Arc<Connection>>>,
@@ -143,8 +149,32 @@ impl Endpoint {
         }
     }
 
+    /// Finds out who sends a request, and whether the endpoint is for them.
+    ///
+    /// # Errors
+    /// It is not; the answer for them is in it.
+    pub async fn identify(&self, request: &auth::Request<'_>) -> Result<Identity, Denied> {
+        let gate = &self.settings().auth;
+        let identified = self.auth.identify(&self.name, gate, request).await;
+        if let Err(denied) = &identified {
+            metrics::counter!(
+                "hookcast_denied_total", "endpoint" => self.name.clone(), "code" => denied.code()
+            )
+            .increment(1);
+        }
+        identified
+    }
+
     pub fn settings(&self) -> Arc<EndpointConfig> {
         self.settings.load_full()
+    }
+
+    /// Puts other settings in force; for config reloads.
+    pub fn follow(&self, settings: EndpointConfig) {
+        if !self.rates.load().are(&settings.rate) {
+            self.rates.store(Arc::new(Rates::new(&settings.rate)));
+        }
+        self.settings.store(Arc::new(settings));
     }
 
     pub fn timing(&self) -> Timing {

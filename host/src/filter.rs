@@ -41,7 +41,7 @@ use problem::unknown_column;
 pub type Args = Vec<(String, Vec<String>)>;
 
 /// Keys that shape what passes a filter.
-const RESERVED: [&str; 5] = ["_sort", "_limit", "_offset", "_c", "_by"];
+pub const RESERVED: [&str; 5] = ["_sort", "_limit", "_offset", "_c", "_by"];
 
 /// Reads a query string; a key that occurs again adds a value.
 pub fn parse_query(query: &str) -> Args {

@@ -1,5 +1,6 @@
-//! What happens at intervals: retention, forgetting message ids and expired keys, dropping
-//! instances of plugins that nobody calls, adding up what was measured.
+//! What happens at intervals: retention, forgetting message ids, expired keys and clients
+//! that have not used their rates, dropping instances of plugins that nobody calls, adding up
+//! what was measured.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,6 +47,7 @@ async fn cut_logs(app: &App, mut stop: watch::Receiver<bool>) {
         }
         for endpoint in app.routes().by_name.values() {
             cut(endpoint).await;
+            endpoint.rates.load().shed();
         }
         for storage in app.storages.iter() {
             let (name, database) = (&storage.name, &storage.database);

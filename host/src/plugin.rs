@@ -62,7 +62,7 @@ pub use generation::{Generation, Handler};
 pub use grant::{Grant, NoGrant};
 pub use histogram::Latency;
 pub use hook::Hook;
-pub use imports::http::{Destination, Network, Roots};
+pub use imports::http::{Destination, Network};
 pub use limits::{Limit, Limits, Unit};
 pub use load::{LoadError, LoadReport, MissingGrant, Step, check_name, interfaces, load_alone};
 pub use log::{LogBook, LogLine};

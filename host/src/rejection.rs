@@ -18,11 +18,14 @@ pub mod code {
     pub const NOT_AN_OBJECT: &str = "not_an_object";
     /// The frame is larger than the endpoint's `message_limit`.
     pub const TOO_LARGE: &str = "too_large";
+    /// The sender has sent more than the endpoint's `rate` allows.
+    pub const RATE_LIMITED: &str = "rate_limited";
     /// `_method` is none of POST, PUT, DELETE.
     pub const UNKNOWN_METHOD: &str = "unknown_method";
     /// `_type` names no handler of the endpoint.
     pub const UNKNOWN_TYPE: &str = "unknown_type";
-    /// A reserved key (`_msg_id`, `_client`, `_after`) has a value it can't have.
+    /// A reserved key (`_msg_id`, `_client`, `_after`, `_wait`, `_auth`) has a value it can't have,
+    /// or stands where it can't.
     pub const BAD_KEY: &str = "bad_key";
     /// PUT or DELETE that does not say which rows.
     pub const MISSING_ID: &str = "missing_id";
@@ -30,7 +33,7 @@ pub mod code {
     pub const NOT_FOUND: &str = "not_found";
     /// A DELETE of more rows than one message may take with it.
     pub const TOO_MANY_ROWS: &str = "too_many_rows";
-    /// The endpoint's `methods` does not let the sender do this.
+    /// The endpoint's `auth` or `methods` does not let the user do this.
     pub const FORBIDDEN: &str = "forbidden";
     /// An expression of the config has no value for this message or subscription.
     pub const EXPRESSION_FAILED: &str = "expression_failed";
@@ -38,6 +41,8 @@ pub mod code {
     pub const BAD_VALUE: &str = "bad_value";
     /// A query key is neither a column nor reserved, or its value can't be converted.
     pub const BAD_FILTER: &str = "bad_filter";
+    /// Nobody has said who they are, or what they said can't be believed.
+    pub const UNAUTHORIZED: &str = "unauthorized";
     /// A plugin rejected the message without a code of its own.
     pub const REJECTED: &str = "rejected";
     /// A plugin trapped or answered what the host can't use.
@@ -72,6 +77,11 @@ pub mod code {
             "Send less, or ask the operator for a higher limit.",
         ),
         (
+            RATE_LIMITED,
+            "More messages, or connections, than the endpoint's `rate` allows.",
+            "Send it again after `details.retry_ms` milliseconds (`Retry-After` in seconds, for a connection).",
+        ),
+        (
             UNKNOWN_METHOD,
             "`_method` is none of POST, PUT, DELETE.",
             "Use one of them, in any case, or leave `_method` out for POST.",
@@ -83,7 +93,7 @@ pub mod code {
         ),
         (
             BAD_KEY,
-            "A reserved key (`_msg_id`, `_client`, `_after`) has a value it can't have.",
+            "A reserved key (`_msg_id`, `_client`, `_after`, `_wait`, `_auth`) has a value it can't have, or stands where it can't.",
             "See the message for what it takes.",
         ),
         (
@@ -103,7 +113,7 @@ pub mod code {
         ),
         (
             FORBIDDEN,
-            "The endpoint's `methods` does not let the sender do this.",
+            "The endpoint's `auth` or `methods` does not let the user do this.",
             "Sign in as someone who may, or ask the operator.",
         ),
         (
@@ -122,6 +132,11 @@ pub mod code {
             "A query key, or a condition of a DELETE, is neither a column nor reserved, or its \
              value does not fit.",
             "Correct it; a URL also holds after a reconnect.",
+        ),
+        (
+            UNAUTHORIZED,
+            "Nobody has said who they are, or the token can't be accepted.",
+            "Log in, or get a new token, and connect again.",
         ),
         (
             REJECTED,
@@ -215,6 +230,7 @@ impl std::error::Error for Rejection {}
 mod tests {
     use super::code;
     use crate::golden;
+    use crate::http::status;
 
     #[test]
     fn the_page_of_errors_is_up_to_date() {
@@ -229,10 +245,15 @@ mod tests {
              and the connection stays open. `code` is stable and meant for programs, \
              `message` for people. `_msg_id` is that of the message, if it had one; \
              `details` is there where there is more to say. Plugins add codes of their own.\n\n\
-             | Code | What has happened | What to do |\n| --- | --- | --- |\n",
+             Who sends by [HTTP](http.md) gets the same as problem details (RFC 9457): `code`, \
+             `details` and `_msg_id`, the message as `detail`, and the status of the table. A \
+             plugin's own codes are 422 there; a `connect` hook that refuses gives the status \
+             itself.\n\n\
+             | Code | HTTP | What has happened | What to do |\n| --- | --- | --- | --- |\n",
         );
         for (code, happened, remedy) in code::ALL {
-            page += &format!("| `{code}` | {happened} | {remedy} |\n");
+            let status = status::of(code).as_u16();
+            page += &format!("| `{code}` | {status} | {happened} | {remedy} |\n");
         }
         golden::compare(&golden::repository("docs/errors.md"), &page);
     }

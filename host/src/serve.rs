@@ -17,14 +17,13 @@ use crate::bearer::Bearer;
 use crate::close_code;
 use crate::config::Config;
 use crate::maintenance;
-use crate::plugin::{
-    Archive, CompileCache, Compiler, Engine, EngineSettings, Plugins, Recorder, Roots,
-};
+use crate::plugin::{Archive, CompileCache, Compiler, Engine, EngineSettings, Plugins, Recorder};
 use crate::plugin_config;
 use crate::reload;
 use crate::server;
 use crate::storage::Database;
 use crate::telemetry;
+use crate::tls::Roots;
 
 /// Runs the server until it is told to stop.
 ///

@@ -6,22 +6,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::app::App;
+use crate::auth::origin;
 use crate::connection::handshake::{self, Arrival};
 use crate::page;
 use crate::problem::problem;
 
 /// A client that has not sent its request by then is not going to.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a request's head may take, and what of an answer may wait for a slow client. (Not
+/// of a WebSocket: that has an outbox of its own.)
+const BUFFER: usize = 64 * 1024;
 
 /// After a failed accept (no file descriptors left), give others time to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -78,33 +83,40 @@ async fn converse(
     slot: Slot,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let hangup = Arc::new(Notify::new());
+    let line = (address, slot, hangup.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let (app, slot) = (app.clone(), slot.clone());
-        async move { Ok::<_, Infallible>(respond(app, address, slot, request.map(Body::new)).await) }
+        let (app, line) = (app.clone(), line.clone());
+        async move { Ok::<_, Infallible>(respond(app, line, request.map(Body::new)).await) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT);
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(BUFFER);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {
-        result = connection.as_mut() => result,
-        () = stopped(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        result = connection.as_mut() => return result,
+        () = hangup.notified() => return Ok(()),
+        () = stopped(&mut stop) => connection.as_mut().graceful_shutdown(),
+    }
+    tokio::select! {
+        result = connection => result,
+        () = hangup.notified() => Ok(()),
     }
 }
 
 async fn respond(
     app: Arc<App>,
-    address: SocketAddr,
-    slot: Slot,
+    (address, slot, hangup): (SocketAddr, Slot, Arc<Notify>),
     request: Request<Body>,
 ) -> Response<Body> {
     let config = app.config();
+    if let Err(refusal) = origin::check(&config.server, request.uri(), request.headers()) {
+        return *refusal;
+    }
     if config.server.page
         && let Some(file) = page::file(request.uri().path())
     {
@@ -116,30 +128,17 @@ async fn respond(
             "no endpoint has this path; `GET /api/endpoints` on the admin listener lists them";
         return problem(StatusCode::NOT_FOUND, "no_endpoint", text);
     };
-    if !soketto::handshake::http::is_upgrade_request(&request) {
-        return not_an_upgrade(request.method());
-    }
     let arrival = Arrival {
         address,
         path_parameters: found.parameters,
-        config,
         slot,
+        hangup,
     };
-    handshake::accept(found.endpoint, arrival, request).await
-}
-
-fn not_an_upgrade(method: &Method) -> Response<Body> {
-    let text = "this is a WebSocket endpoint: connect with ws:// and an `Upgrade` request";
-    let status = if method == Method::GET {
-        StatusCode::UPGRADE_REQUIRED
+    if soketto::handshake::http::is_upgrade_request(&request) {
+        handshake::accept(found.endpoint, arrival, request).await
     } else {
-        StatusCode::METHOD_NOT_ALLOWED
-    };
-    let mut response = problem(status, "upgrade_required", text);
-    let headers = response.headers_mut();
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
-    response
+        crate::http::respond(found.endpoint, arrival, request).await
+    }
 }
 
 /// Returns when the server is to stop.

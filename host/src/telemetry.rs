@@ -74,6 +74,10 @@ fn describe() {
         "Commit groups that could not be written"
     );
     describe_counter!(
+        "hookcast_rate_limited_total",
+        "Messages and handshakes over a limit of `rate`, by endpoint and limit"
+    );
+    describe_counter!(
         "hookcast_connections_refused_total",
         "Connections beyond `max_connections`"
     );

@@ -193,6 +193,34 @@ describe('the page', { skip, timeout: 180_000 }, () => {
     });
   }
 
+  for (const signal of ['SIGTERM', 'SIGKILL']) {
+    test(`an EventSource goes on where it was before ${signal}`, async () => {
+      const { page } = await open({ name: 'Ann' });
+      await page.evaluate(() => new Promise((resolve) => {
+        window.seen = [];
+        const events = new EventSource('/chat');
+        events.onmessage = ({ data }) => window.seen.push(JSON.parse(data));
+        events.onopen = resolve;
+      }));
+      const send = async (body) => {
+        const message = JSON.stringify({ body, name: 'Bob' });
+        const response = await fetch(`${server.url}chat`, { method: 'POST', body: message });
+        assert.equal(response.status, 201, await response.text());
+      };
+      const sees = (text) => page.waitForFunction((wanted) => window.seen.some(({ body }) => body === wanted), text);
+      await send('before');
+      await sees('before');
+      await server.stop(signal);
+      await server.start();
+      await send('meanwhile');
+      await send('after');
+      // What could come twice has come once this last one is there.
+      await sees('after');
+      const events = await page.evaluate(() => window.seen.filter(({ _method }) => _method).map(({ body }) => body));
+      assert.deepEqual(events, ['before', 'meanwhile', 'after']);
+    });
+  }
+
   test('a server that lost its log makes the page start over', async () => {
     const ann = await open({ name: 'Ann' });
     await ann.post('before');

@@ -14,15 +14,20 @@ const READY_WITHIN_MS = 60_000; // a cold start compiles the plugin
 
 export class TestServer {
   static async start({ bin, plugins }) {
-    const server = new TestServer();
+    const server = new this();
     server.bin = bin;
     server.dir = await mkdtemp(join(tmpdir(), 'hookcast-browser-'));
     [server.port, server.adminPort] = await freePorts(2);
     await mkdir(join(server.dir, 'plugins'));
-    await copyFile(join(plugins, 'chat.wasm'), join(server.dir, 'plugins', 'chat.wasm'));
+    await server.install(plugins);
     await writeFile(server.path('hookcast.toml'), server.config());
     await server.start();
     return server;
+  }
+
+  // What a subclass has in place of the chat plugin.
+  async install(plugins) {
+    await copyFile(join(plugins, 'chat.wasm'), this.path('plugins/chat.wasm'));
   }
 
   path(name) {

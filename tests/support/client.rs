@@ -47,6 +47,15 @@ impl TestClient {
         connected.unwrap_or_else(|refused| panic!("{url}: {refused:?}"))
     }
 
+    /// A client at another address of this machine.
+    pub async fn connect_by(address: &str, url: &str) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let address = std::net::SocketAddr::new(address.parse().expect("an address"), 0);
+        socket.bind(address).expect("an address of this machine");
+        let connected = Self::connect_from(socket, url, &[]).await;
+        connected.unwrap_or_else(|refused| panic!("{url}: {refused:?}"))
+    }
+
     async fn connect_from(
         socket: TcpSocket,
         url: &str,

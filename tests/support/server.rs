@@ -333,8 +333,26 @@ impl TestServer {
 
     /// A plain request to the public listener.
     pub async fn http(&self, method: &str, path: &str) -> Answer {
+        self.http_with(method, path, &[], String::new()).await
+    }
+
+    /// Publishes a message by HTTP.
+    pub async fn publish(&self, method: &str, path: &str, message: serde_json::Value) -> Answer {
+        self.http_with(method, path, &[], message.to_string()).await
+    }
+
+    /// A request to the public listener with these headers and this body.
+    pub async fn http_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Answer {
+        // As browsers do it.
+        let path = path.replace('<', "%3C").replace('>', "%3E");
         let url = format!("http://{}{path}", self.address);
-        admin::request(method, &url, &[], Vec::new()).await
+        admin::request(method, &url, headers, body.into_bytes()).await
     }
 
     /// A request to the admin API with the token.

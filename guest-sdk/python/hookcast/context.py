@@ -37,7 +37,7 @@ def user() -> dict[str, Any] | None:
 
 
 def session() -> dict[str, Any] | None:
-    """The session; none without one."""
+    """The session, with at least ``id``; none without one."""
     session: dict[str, Any] | None = _read(_context.session())
     return session
 

@@ -1,6 +1,7 @@
 //! A mail that a plugin has written (`alerts.send`).
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::address;
 
@@ -63,7 +64,9 @@ impl PluginMail {
     /// # Errors
     /// What is wrong with it, for the plugin's author.
     pub fn parse(json: &str) -> Result<Self, String> {
-        let mail: Self = serde_json::from_str(json).map_err(|error| {
+        // As an object first: a list would be taken for the fields in their order.
+        let mail = serde_json::from_str(json).map(Value::Object);
+        let mail: Self = mail.and_then(serde_json::from_value).map_err(|error| {
             format!("the mail must be a JSON object with `to` and the like: {error}")
         })?;
         let mut recipients = 0;

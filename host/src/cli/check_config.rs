@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{DEFAULT_CONFIG, load_config, print_line};
+use super::{DEFAULT_CONFIG, EXIT_USAGE, load_config, print_line};
+use crate::auth::Sources;
 use crate::config::{Config, Durability, EndpointConfig};
 
 /// Check a config file without starting a server
@@ -19,6 +20,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> ExitCode {
     match load_config(&args.config) {
         Ok(config) => {
+            // A server would not start without them.
+            if let Err(error) = Sources::read(&config) {
+                eprintln!("{error:#}");
+                return ExitCode::from(EXIT_USAGE);
+            }
             // A server logs them.
             for warning in config.warnings() {
                 eprintln!("warning: {warning}");

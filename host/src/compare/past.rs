@@ -11,7 +11,8 @@ use tracing::subscriber::NoSubscriber;
 
 use super::CompareError;
 use super::tally::{Tally, Verdict, Who};
-use crate::connection::{Client, User};
+use crate::auth::User;
+use crate::connection::Client;
 use crate::endpoint::{Chain, Endpoint};
 use crate::id::ConnectionId;
 use crate::judge;
@@ -178,20 +179,19 @@ fn client(endpoint: &Arc<Endpoint>, event: &Event) -> Arc<Client> {
             .map(|open| Arc::clone(&open.client))
     });
     open.unwrap_or_else(|| {
-        let user = event.origin_user.clone().map(|id| User {
-            claims: json!({"id": &*id}).to_string(),
-            id,
-        });
+        let user = event.origin_user.as_deref();
+        let user = user.map(|id| User::named(id, None).into());
         Arc::new(Client {
             id: event.origin.unwrap_or(ConnectionId::NONE),
             endpoint: Arc::clone(endpoint),
             args: RwLock::default(),
             address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-            user,
+            user: user.unwrap_or_default(),
+            session: None,
             name: None,
             path_parameters: Vec::new(),
             headers: Vec::new(),
-            metadata: None,
+            metadata: RwLock::default(),
         })
     })
 }

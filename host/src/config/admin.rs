@@ -1,9 +1,9 @@
 //! `[admin]`: the admin API's own listener.
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use super::reader::{Section, Wrong};
+use super::secret::Secret;
 use super::server::{ServerConfig, address};
 use super::value::Value;
 
@@ -64,26 +64,5 @@ fn secret(value: &Value<'_>) -> Result<Option<Secret>, Wrong> {
              `openssl rand -hex 32`",
         ));
     }
-    Ok(Some(text).filter(|text| !text.is_empty()).map(Secret))
-}
-
-/// A text that must not reach logs or error messages.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub(super) fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text itself, for comparing or sending.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
+    Ok(Some(text).filter(|text| !text.is_empty()).map(Secret::new))
 }

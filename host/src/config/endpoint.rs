@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::alert::{AlertConfig, read_alerts};
+use super::auth::EndpointAuth;
 use super::columns::read_table;
 use super::message_default::MessageDefaults;
 use super::methods::Methods;
@@ -12,6 +13,7 @@ use super::open::OpenArgs;
 use super::path::endpoint_path;
 use super::plugins::PluginsConfig;
 use super::queue::QueueConfig;
+use super::rate::RateConfig;
 use super::reader::{Section, Wrong};
 use super::retention::Retention;
 use super::storage::KnownStorages;
@@ -35,6 +37,8 @@ pub struct EndpointConfig {
     pub table: Option<Table>,
     /// Their hooks run in this order.
     pub plugins: Vec<String>,
+    /// Who may connect.
+    pub auth: EndpointAuth,
     /// Query keys that the server sets for every subscription.
     pub open: OpenArgs,
     /// Fields of messages that the server fills.
@@ -52,6 +56,8 @@ pub struct EndpointConfig {
     pub alert_rate: u32,
     /// Largest frame a client may send.
     pub message_limit: usize,
+    /// How fast clients may send and connect.
+    pub rate: RateConfig,
     /// Recent events that are kept in memory for those who lag.
     pub ring: usize,
     /// Messages of one connection that may wait for their commit before it is read on.
@@ -146,6 +152,7 @@ impl EndpointConfig {
             plugins: section
                 .list("plugins", |value| plugins.installed(value, found))
                 .unwrap_or_default(),
+            auth: EndpointAuth::read(section.section("auth")),
             durability,
             history: section
                 .optional("history", |value| {
@@ -168,6 +175,7 @@ impl EndpointConfig {
             }),
             message_limit: section
                 .read("message_limit", 64 << 10, |value| value.size(64..=16 * MIB)),
+            rate: RateConfig::read(section.section("rate")),
             ring: section.read("ring", 8 << 20, |value| {
                 value.size(64 * KIB..=64 * 1024 * MIB)
             }),

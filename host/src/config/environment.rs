@@ -1,12 +1,20 @@
-//! `${NAME}` in the config's texts.
+//! `${NAME}` and `${file:PATH}` in the config's texts.
 //!
-//! It is replaced after TOML has been parsed: a variable's value can't change the
-//! file's structure, and errors keep their lines.
+//! They are replaced after TOML has been parsed: a variable's value can't change the
+//! file's structure, and errors keep their lines. Files are for secrets, which some
+//! systems hand over that way; what is in them is never in a message.
+
+use std::fs::File;
+use std::io::{self, Read as _};
 
 use super::reader::{Environment, Wrong};
 
-/// Replaces `${NAME}` by the variable's value, and `${NAME:-default}` by the default
-/// where the variable is unset or empty. `$$` is a dollar sign; so is a `$` before
+/// Most bytes that are taken from a file.
+const FILE_LIMIT: u64 = 64 << 10;
+
+/// Replaces `${NAME}` by the variable's value, `${file:PATH}` by the file's without its last
+/// line's end, and `${NAME:-default}` by the default where the variable is unset or empty, or
+/// the file missing or empty. `$$` is a dollar sign; so is a `$` before
 /// anything but `{`.
 pub(super) fn substitute(text: &str, environment: Environment<'_>) -> Result<String, Wrong> {
     let mut result = String::with_capacity(text.len());
@@ -40,12 +48,15 @@ fn variable(inside: &str, environment: Environment<'_>) -> Result<String, Wrong>
         Some((name, default)) => (name, Some(default)),
         None => (inside, None),
     };
+    if let Some(path) = name.strip_prefix("file:") {
+        return from_file(path, default);
+    }
     let head = |c: char| c.is_ascii_alphabetic() || c == '_';
     let tail = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if !name.starts_with(head) || !name.chars().all(tail) {
         return Err(Wrong::new(
             format!("has ${{{inside}}}, which names no environment variable"),
-            "write ${NAME} or ${NAME:-default}, or `$$` for a dollar sign",
+            "write ${NAME}, ${NAME:-default} or ${file:PATH}, or `$$` for a dollar sign",
         ));
     }
     match (environment(name), default) {
@@ -57,6 +68,34 @@ fn variable(inside: &str, environment: Environment<'_>) -> Result<String, Wrong>
             format!("set it, or give a default as ${{{name}:-default}}"),
         )),
     }
+}
+
+fn from_file(path: &str, default: Option<&str>) -> Result<String, Wrong> {
+    match (read(path), default) {
+        (Ok(text), Some(default)) if text.is_empty() => Ok(default.to_owned()),
+        (Ok(text), _) => Ok(text),
+        (Err(error), Some(default)) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(default.to_owned())
+        }
+        (Err(error), _) => Err(Wrong::new(
+            format!("needs the file {path}, which can't be read: {error}"),
+            "write it, have the server's user own it, or name another",
+        )),
+    }
+}
+
+fn read(path: &str) -> io::Result<String> {
+    let mut text = String::new();
+    let size = File::open(path)?
+        .take(FILE_LIMIT + 1)
+        .read_to_string(&mut text)?;
+    if size as u64 > FILE_LIMIT {
+        let what = format!("it has more than {FILE_LIMIT} bytes");
+        return Err(io::Error::other(what));
+    }
+    // Editors and `echo` end the last line.
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
 #[cfg(test)]
@@ -85,6 +124,36 @@ mod tests {
             ("${MONEY}", "${HOST}"),
         ] {
             assert_eq!(substitute(text, &lookup).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_give_what_is_in_them() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).expect("a file");
+            path.display().to_string()
+        };
+        let filled = |text: String| substitute(&text, &lookup).map_err(|wrong| wrong.what);
+        let secret = write("secret", b"a ${HOST}\nb\r\n");
+        assert_eq!(
+            filled(format!("-${{file:{secret}}}-")),
+            Ok("-a ${HOST}\nb-".into())
+        );
+        let empty = write("empty", b"\n");
+        assert_eq!(filled(format!("${{file:{empty}}}")), Ok(String::new()));
+        assert_eq!(filled(format!("${{file:{empty}:-x}}")), Ok("x".into()));
+        let missing = folder.path().join("missing").display().to_string();
+        assert_eq!(filled(format!("${{file:{missing}:-x}}")), Ok("x".into()));
+
+        let large = write("large", &[b's'; (FILE_LIMIT + 1) as usize]);
+        let binary = write("binary", b"sesame\xff");
+        let here = folder.path().display().to_string();
+        for unusable in [missing, large, binary, here, String::new()] {
+            let problem = filled(format!("${{file:{unusable}}}")).expect_err("no text");
+            assert!(problem.contains(&unusable), "{problem}");
+            assert!(!problem.contains("sesame"), "{problem}");
         }
     }
 

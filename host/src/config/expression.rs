@@ -1,6 +1,7 @@
 //! Values of the config that are expressions: compiled here, so that a mistake in one is
 //! found at start and shown in its place.
 
+use super::reader::Wrong;
 use super::value::Value;
 use crate::expression::{Expression, Problem, Scope};
 
@@ -17,6 +18,19 @@ pub(super) fn read_expression(value: &Value<'_>, names: &[&'static str]) -> Opti
     compiled
         .map_err(|problem| report(value, &text, &problem))
         .ok()
+}
+
+/// Reads an expression that is to be true or false. What is wrong with it is reported; none
+/// where it can't be used.
+pub(super) fn read_condition(value: &Value<'_>, names: &[&'static str]) -> Option<Expression> {
+    let expression = read_expression(value, names)?;
+    let constant = constant(value, &expression).ok()?;
+    if let Some(other) = constant.filter(|constant| !constant.is_boolean()) {
+        let what = format!("gives {other}, neither true nor false");
+        let remedy = "write a condition, as \"user != null\"";
+        value.reading.report_value(value, Wrong::new(what, remedy));
+    }
+    Some(expression)
 }
 
 /// The value of an expression that is the same for everyone; none where it depends on

@@ -8,8 +8,8 @@ use std::time::Duration;
 use lettre::message::Mailbox;
 use url::{Host, Url};
 
-use super::admin::Secret;
 use super::reader::{Section, Wrong};
+use super::secret::Secret;
 use super::value::Value;
 use crate::alert::address;
 

@@ -1,9 +1,7 @@
 //! `methods`: who may do what.
 
-use serde_json::Value as Json;
-
-use super::expression::{constant, read_expression};
-use super::reader::{Section, Wrong};
+use super::expression::read_condition;
+use super::reader::Section;
 use crate::expression::Expression;
 use crate::log::Method;
 
@@ -25,20 +23,8 @@ pub struct Methods {
 
 impl Methods {
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        let mut condition = |method: Method, names| {
-            let value = section.take(method.as_str())?;
-            let expression = read_expression(&value, names)?;
-            match constant(&value, &expression) {
-                Ok(None | Some(Json::Bool(_))) => {}
-                Ok(Some(other)) => {
-                    let what = format!("gives {other}, neither true nor false");
-                    let remedy = "write a condition, as \"user != null\"";
-                    value.reading.report_value(&value, Wrong::new(what, remedy));
-                }
-                Err(()) => return None,
-            }
-            Some(expression)
-        };
+        let mut condition =
+            |method: Method, names| read_condition(&section.take(method.as_str())?, names);
         let methods = Self {
             post: condition(Method::Post, FOR_POST),
             put: condition(Method::Put, FOR_ROWS),

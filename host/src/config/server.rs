@@ -15,6 +15,9 @@ pub struct ServerConfig {
     /// `Origin` values that may connect besides the server's own, as browsers send
     /// them: scheme, host and port, no path.
     pub origins: Vec<String>,
+    /// Names that the server is known by, with a port or for any port; `*` is every name.
+    /// Empty: any, or, on a loopback address, those that can only mean this machine.
+    pub hosts: Vec<String>,
     pub max_connections: usize,
     /// How long a shutdown waits for connections to take what is queued for them.
     pub shutdown_grace: Duration,
@@ -29,6 +32,7 @@ impl ServerConfig {
             listen: section.read("listen", SocketAddr::from(([127, 0, 0, 1], 8080)), address),
             page: section.read("page", false, Value::flag),
             origins: section.list("origins", origin).unwrap_or_default(),
+            hosts: section.list("hosts", host).unwrap_or_default(),
             max_connections: section.read("max_connections", 20_000, |value| {
                 value.whole(1..=10_000_000)
             }),
@@ -71,4 +75,29 @@ fn origin(value: &Value<'_>) -> Result<String, Wrong> {
         ));
     }
     Ok(text)
+}
+
+/// A name as it is in the `Host` header.
+fn host(value: &Value<'_>) -> Result<String, Wrong> {
+    let text = value.text()?;
+    let unlike_hosts = |c: char| c.is_whitespace() || "/?#@".contains(c);
+    let wildcard_inside = text != "*" && text.contains('*');
+    if text.is_empty() || text.contains(unlike_hosts) || wildcard_inside {
+        return Err(Wrong::new(
+            format!("has {text:?}, which no client sends as its Host"),
+            "write a name, with its port if only that one is meant, as \"chat.example.org\"; \
+             \"*\" for every name",
+        ));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+impl Default for ServerConfig {
+    /// What an empty section says.
+    fn default() -> Self {
+        let table = toml::de::DeTable::parse("").expect("TOML");
+        let reading = super::reader::Reading::new("", &|_| None);
+        Self::read(Section::root(&reading, table.get_ref()))
+    }
 }

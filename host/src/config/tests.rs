@@ -154,6 +154,7 @@ fn the_reference_shows_the_defaults() {
         columns.body = 'TEXT'
         columns.topic = { type = 'TEXT', nullable = false, default = 'general' }
         plugins = ['chat']
+        auth.condition = \"user == null || user.?role.orValue('') != 'guest'\"
         alert.name = 'post'
         alert.condition = 'size(msg.body) > 0'
         alert.to = '{{ to }}'
@@ -366,6 +367,23 @@ fn a_grant_for_no_endpoint_is_a_warning() {
 fn tokens_do_not_reach_logs() {
     let config = parsed("[admin]\ntoken = 'sesame'\n[endpoints.chat]\npath = '/chat'");
     assert!(!format!("{config:?}").contains("sesame"));
+    let signing = parsed(
+        "[auth]
+        jwt.secret = 'sesame-sesame-sesame-sesame-sesame'
+        session.secret = 'sesame-sesame-sesame-sesame-sesame'
+        [endpoints.chat]
+        path = '/chat'",
+    );
+    assert!(!format!("{signing:?}").contains("sesame"));
+    let short = parse(
+        "[auth.jwt]\nsecret = 'sesame'\n[endpoints.chat]\npath = '/c'",
+        "x.toml",
+    );
+    let errors = short.expect_err("too short").to_string();
+    assert!(
+        errors.contains("6 bytes") && !errors.contains("sesame"),
+        "{errors}"
+    );
     assert_eq!(
         config.admin.token.map(|t| t.reveal().to_owned()),
         Some("sesame".into())

@@ -45,6 +45,11 @@ pub(super) fn parse_size(text: &str) -> Result<u64, Wrong> {
     })
 }
 
+/// A duration as the config writes it; none if it is none.
+pub fn duration(text: &str) -> Option<Duration> {
+    parse(text, &DURATIONS).map(Duration::from_millis)
+}
+
 /// In the largest unit that gives a whole number, as it could be written in the file.
 pub fn show_duration(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

@@ -1,19 +1,34 @@
 //! The end of a connection, as plugins hear of it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt as _;
 
 use crate::clock::now_micros;
+use crate::deliver::HubMessage;
 use crate::effects::Effects;
-use crate::endpoint::Chain;
+use crate::endpoint::{Chain, Work};
 use crate::judge;
 use crate::plugin::{Cause, Hook, HookError};
 
 use super::Connection;
 
+/// Takes a connection that is over from its endpoint, once the plugins have been told.
+pub async fn leave(connection: &Arc<Connection>, cause: Cause) {
+    tracing::debug!(connection = %connection.id, code = cause.code, "closed");
+    let endpoint = &connection.endpoint;
+    if !endpoint.stopping.load(Ordering::Relaxed) {
+        Work::new(endpoint, tell_plugins(connection.clone(), cause)).await;
+    }
+    endpoint.connections.write().remove(&connection.id);
+    endpoint.log.hub.send(HubMessage::Exit {
+        connection: connection.id,
+    });
+}
+
 /// Runs the `close` hooks; what they want done is done after the connection is gone.
-pub async fn tell_plugins(connection: Arc<Connection>, cause: Cause) {
+async fn tell_plugins(connection: Arc<Connection>, cause: Cause) {
     let (connection, cause) = (&connection, &cause);
     let hooks = |chain: Arc<Chain>| {
         async move { Ok(((), close_by(&chain, connection, cause).await?)) }.boxed()

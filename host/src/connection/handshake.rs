@@ -1,83 +1,65 @@
-//! From an HTTP request to a connection: origin, `connect` hooks, upgrade.
+//! From an HTTP request to a connection: rate, identity, `connect` hooks, upgrade.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use axum::body::Body;
 use futures_util::FutureExt as _;
-use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::header::SET_COOKIE;
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use parking_lot::RwLock;
-use serde_json::{Map, Value};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tracing::Instrument as _;
 
+use crate::auth::{self, Identity, User};
 use crate::clock::now_micros;
-use crate::config::Config;
+use crate::close_code;
 use crate::deliver::{ClassKey, HubMessage, Outbox};
 use crate::effects::Effects;
 use crate::endpoint::{Chain, Endpoint, Work};
-use crate::filter::parse_query;
 use crate::id::ConnectionId;
 use crate::judge;
 use crate::log::Lane;
 use crate::plugin::{Hook, HookError, Refusal};
-use crate::problem::problem;
+use crate::problem::{problem, rejected};
 use crate::rejection::{Rejection, code};
 use crate::server::Slot;
 
-use super::{Client, Connection, User, session, start};
+use super::{Client, Connection, session, start};
 
 /// What the router found out about a request.
 pub struct Arrival {
     pub address: SocketAddr,
     pub path_parameters: Vec<(String, String)>,
-    pub config: Arc<Config>,
     /// The connection's place among those the server takes.
     pub slot: Slot,
+    /// Ends the TCP connection of a client that takes no bytes, whatever of its answer is
+    /// left. (WebSockets have a socket of their own.)
+    pub hangup: Arc<Notify>,
 }
 
 /// Answers an upgrade request; the connection then lives in a task of its own.
 pub async fn accept(
     endpoint: Arc<Endpoint>,
     arrival: Arrival,
-    mut request: Request<Body>,
+    request: Request<Body>,
 ) -> Response<Body> {
-    if !origin_allowed(request.headers(), &arrival.config.server.origins) {
-        let text = "pages of another origin may not connect; add it to `origins` under `[server]`";
-        return problem(StatusCode::FORBIDDEN, "origin_refused", text);
-    }
+    let mut request = request.map(|_| ());
     let Ok(response) = soketto::handshake::http::Server::new().receive_request(&request) else {
         let text = "not a WebSocket handshake that can be answered (RFC 6455, version 13)";
         return problem(StatusCode::BAD_REQUEST, "bad_handshake", text);
     };
-    let mut chain = endpoint.chain();
-    if chain.is_door_shut() {
-        let text = "the server's logic for this endpoint is out of service; try again later";
-        return problem(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, text);
-    }
-    let accepted = loop {
-        let asked = connect(chain.clone(), client(&endpoint, &arrival, &request));
-        match Work::new(&endpoint, asked).await {
-            Ok(accepted) => break accepted,
-            Err(Refused::ByPlugin(refusal)) => return refused(refusal.status, &refusal.reason),
-            Err(Refused::Held) => {
-                let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL);
-                return problem(status, code, "internal error");
-            }
-            Err(Refused::Failed(error)) => {
-                let answer = failed(&endpoint, &error);
-                match chain.fallback().filter(|_| error.is_failure()) {
-                    Some(previous) => chain = previous,
-                    None => return answer,
-                }
-            }
-        }
+    let mut accepted = match admit(&endpoint, &arrival, &request).await {
+        Ok(accepted) => accepted,
+        Err(refusal) => return *refusal,
     };
+    let set_cookie = accepted.set_cookie.take();
     let upgrade = hyper::upgrade::on(&mut request);
     let slot = arrival.slot;
     let span = tracing::info_span!(
@@ -95,14 +77,69 @@ pub async fn accept(
             tracing::error!("the upgraded connection is no TCP stream");
             return;
         };
-        let connection = establish(accepted.client, &accepted.groups, stream);
-        commit(&connection, accepted.effects).await;
+        let outbox = Outbox::new(stream, endpoint.settings.load().buffer);
+        let connection = establish(accepted, outbox).await;
         // Boxed: the handshake's own future must not hold room for the session's.
         Box::pin(session::run(connection, early)).await;
         drop(slot);
     };
     tokio::spawn(task.instrument(span));
-    response.map(|()| Body::empty())
+    let mut response = response.map(|()| Body::empty());
+    if let Some(cookie) = set_cookie {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Lets a request in, a handshake or any other: finds out who sends it, and asks the
+/// `connect` hooks.
+///
+/// # Errors
+/// The answer to one that is not let in.
+pub async fn admit(
+    endpoint: &Arc<Endpoint>,
+    arrival: &Arrival,
+    request: &Request<()>,
+) -> Result<Accepted, Box<Response<Body>>> {
+    let refuse = |status, code, text| Err(Box::new(problem(status, code, text)));
+    let asking = auth::Request {
+        uri: request.uri(),
+        headers: request.headers(),
+        peer: arrival.address,
+    };
+    let address = endpoint.auth.address(&asking).ip();
+    let allowed = endpoint.rates.load().connect(&endpoint.name, address);
+    allowed.map_err(|rejection| Box::new(rejected(&rejection, None)))?;
+    let who = endpoint.identify(&asking).await;
+    let who = who.map_err(|denied| Box::new(denied.response()))?;
+    let mut chain = endpoint.chain();
+    if chain.is_door_shut() {
+        let text = "the server's logic for this endpoint is out of service; try again later";
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, text);
+    }
+    loop {
+        let asked = connect(chain.clone(), client(endpoint, arrival, &who));
+        match Work::new(endpoint, asked).await {
+            Ok(mut accepted) => {
+                accepted.set_cookie = who.set_cookie;
+                return Ok(accepted);
+            }
+            Err(Refused::ByPlugin(refusal)) => {
+                return Err(Box::new(refused(refusal.status, &refusal.reason)));
+            }
+            Err(Refused::Held) => {
+                let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL);
+                return refuse(status, code, "internal error");
+            }
+            Err(Refused::Failed(error)) => {
+                let answer = failed(endpoint, &error);
+                match chain.fallback().filter(|_| error.is_failure()) {
+                    Some(previous) => chain = previous,
+                    None => return Err(Box::new(answer)),
+                }
+            }
+        }
+    }
 }
 
 /// The socket, and what has been read behind the handshake. Copied, because hyper's bytes
@@ -112,30 +149,33 @@ fn take_stream(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
     Some((parts.io.into_inner(), parts.read_buf.to_vec()))
 }
 
-/// Who asks to connect, before any hook has seen them.
-fn client(endpoint: &Arc<Endpoint>, arrival: &Arrival, request: &Request<Body>) -> Client {
+/// The client before any hook has seen it.
+fn client(endpoint: &Arc<Endpoint>, arrival: &Arrival, who: &Identity) -> Client {
     Client {
         id: ConnectionId::random(),
         endpoint: endpoint.clone(),
-        args: RwLock::new(parse_query(request.uri().query().unwrap_or(""))),
-        address: arrival.address,
-        user: None,
+        args: RwLock::new(who.args.clone()),
+        address: who.address,
+        user: who.user.clone().map(OnceLock::from).unwrap_or_default(),
+        session: who.session.clone(),
         name: None,
         path_parameters: arrival.path_parameters.clone(),
-        headers: shown_headers(request.headers()),
-        metadata: None,
+        headers: who.headers.clone(),
+        metadata: RwLock::default(),
     }
 }
 
 /// What the `connect` hooks made of a client.
-struct Accepted {
-    client: Client,
-    groups: Vec<String>,
-    effects: Effects,
+pub struct Accepted {
+    pub client: Client,
+    pub(super) groups: Vec<String>,
+    pub(super) effects: Effects,
+    /// The session's, where it is new.
+    pub set_cookie: Option<HeaderValue>,
 }
 
 /// Why a client is not let in.
-enum Refused {
+pub(super) enum Refused {
     ByPlugin(Refusal),
     /// A hook gave no answer.
     Failed(HookError),
@@ -144,7 +184,7 @@ enum Refused {
 }
 
 /// Runs the `connect` hooks in order; each sees what those before it have set.
-async fn connect(chain: Arc<Chain>, client: Client) -> Result<Accepted, Refused> {
+pub(super) async fn connect(chain: Arc<Chain>, client: Client) -> Result<Accepted, Refused> {
     let mut client = Arc::new(client);
     let (mut groups, mut effects) = (Vec::new(), Effects::default());
     for generation in chain.with(Hook::Connect) {
@@ -157,12 +197,15 @@ async fn connect(chain: Arc<Chain>, client: Client) -> Result<Accepted, Refused>
         groups.extend(acceptance.groups);
         let known = Arc::get_mut(&mut client).ok_or(Refused::Held)?;
         if let Some(user) = acceptance.user {
-            known.user = Some(User {
-                claims: claims(&user.id, user.claims),
-                id: user.id.into(),
-            });
+            // What vouched for whoever the hook has renamed still has its end.
+            let until = known.user.get().and_then(|user| user.until);
+            known.user = User::named(&user.id, user.claims.as_deref())
+                .until(until)
+                .into();
         }
-        known.metadata = acceptance.metadata.or(known.metadata.take());
+        if acceptance.metadata.is_some() {
+            *known.metadata.get_mut() = acceptance.metadata;
+        }
         known.name = acceptance.client_id.or(known.name.take());
     }
     let client = Arc::try_unwrap(client).map_err(|_| Refused::Held)?;
@@ -170,6 +213,7 @@ async fn connect(chain: Arc<Chain>, client: Client) -> Result<Accepted, Refused>
         client,
         groups,
         effects,
+        set_cookie: None,
     })
 }
 
@@ -209,8 +253,16 @@ async fn ask_again(connection: &Arc<Connection>, chain: &Chain) -> Result<Effect
     Ok(effects)
 }
 
-/// Makes the connection known to its endpoint and to fan-out.
-fn establish(client: Client, groups: &[String], stream: TcpStream) -> Arc<Connection> {
+/// Makes the connection known to its endpoint, then has done what the `connect` hooks
+/// want done.
+pub async fn establish(accepted: Accepted, outbox: Outbox) -> Arc<Connection> {
+    let connection = enter(accepted.client, &accepted.groups, outbox);
+    commit(&connection, accepted.effects).await;
+    connection
+}
+
+/// Makes the connection known to operators and to fan-out.
+fn enter(client: Client, groups: &[String], outbox: Outbox) -> Arc<Connection> {
     let endpoint = client.endpoint.clone();
     let settings = endpoint.settings();
     let connection = Arc::new(Connection {
@@ -219,9 +271,10 @@ fn establish(client: Client, groups: &[String], stream: TcpStream) -> Arc<Connec
         client: Arc::new(client),
         since: SystemTime::now(),
         class: RwLock::new(Arc::new(ClassKey::default())),
-        outbox: Arc::new(Outbox::new(stream, settings.buffer)),
+        outbox: Arc::new(outbox),
         lane: Arc::new(Lane::new(settings.in_flight)),
         judging: tokio::sync::Mutex::default(),
+        spoken: AtomicBool::new(false),
     });
     endpoint.groups.enter(connection.id, groups);
     endpoint
@@ -233,45 +286,12 @@ fn establish(client: Client, groups: &[String], stream: TcpStream) -> Arc<Connec
         outbox: connection.outbox.clone(),
         user: connection.user_id().cloned(),
     });
+    // Whoever closes all of them has been here before, or sees this one.
+    if endpoint.stopping.load(Ordering::Relaxed) {
+        let code = close_code::GOING_AWAY;
+        connection.outbox.close(code.code, code.reason);
+    }
     connection
-}
-
-/// Same-origin, or on the list. Clients that are no browsers send no `Origin`.
-fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else {
-        return true;
-    };
-    let Ok(origin) = origin.to_str() else {
-        return false;
-    };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let same = origin
-        .split_once("://")
-        .is_some_and(|(_, authority)| Some(authority) == host);
-    same || allowed.iter().any(|one| one.eq_ignore_ascii_case(origin))
-}
-
-/// What hooks may see of the request's headers.
-fn shown_headers(headers: &HeaderMap) -> Vec<(String, String)> {
-    let secret = [COOKIE, AUTHORIZATION];
-    headers
-        .iter()
-        .filter(|(name, _)| !secret.contains(name))
-        .filter_map(|(name, value)| {
-            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-        })
-        .collect()
-}
-
-/// The user's claims with their id in them, as JSON text.
-fn claims(id: &str, claims: Option<String>) -> String {
-    let parsed = claims.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    let mut object = match parsed {
-        Some(Value::Object(object)) => object,
-        _ => Map::new(),
-    };
-    object.insert("id".into(), id.into());
-    Value::Object(object).to_string()
 }
 
 fn refused(status: u16, reason: &str) -> Response<Body> {
@@ -295,52 +315,4 @@ fn failed(endpoint: &Endpoint, error: &HookError) -> Response<Body> {
         &rejection.code,
         &rejection.message,
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pairs = pairs.iter().map(|(name, value)| {
-            (
-                http::HeaderName::from_static(name),
-                http::HeaderValue::from_static(value),
-            )
-        });
-        pairs.collect()
-    }
-
-    #[test]
-    fn pages_of_another_origin_are_refused_unless_listed() {
-        let allowed = ["https://app.example".to_owned()];
-        let check = |origin: &'static str| {
-            origin_allowed(
-                &headers(&[("host", "chat.example:8080"), ("origin", origin)]),
-                &allowed,
-            )
-        };
-        assert!(check("http://chat.example:8080"));
-        assert!(check("https://app.example"));
-        assert!(!check("http://evil.example"));
-        assert!(
-            !check("http://chat.example"),
-            "another port is another origin"
-        );
-        assert!(!check("null"));
-        assert!(
-            origin_allowed(&headers(&[("host", "chat.example")]), &[]),
-            "no browser"
-        );
-    }
-
-    #[test]
-    fn secrets_stay_with_the_host() {
-        let shown = shown_headers(&headers(&[
-            ("cookie", "a=b"),
-            ("authorization", "x"),
-            ("accept", "y"),
-        ]));
-        assert_eq!(shown, [("accept".to_owned(), "y".to_owned())]);
-    }
 }

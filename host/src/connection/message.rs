@@ -4,12 +4,14 @@
 //! closely; its lane keeps them in order and bounds how many are on their way.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::now_micros;
-use crate::dialect::Notice;
+use crate::deliver::Reply;
+use crate::dialect::Decoded;
 use crate::endpoint::Chain;
 use crate::judge;
 use crate::log::Source;
@@ -17,15 +19,30 @@ use crate::log::submission::MessageId;
 use crate::rejection::{Rejection, code};
 
 use super::Connection;
+use super::first_frame;
 use super::queue::{self, Frame};
 
 /// A text frame.
 pub async fn text(connection: Arc<Connection>, text: String) {
+    let is_first = !connection.spoken.swap(true, Ordering::Relaxed);
+    if let Some(presented) = connection.endpoint.dialect.credentials(&text) {
+        first_frame::take(&connection, presented, is_first).await;
+        return;
+    }
     let frame = Frame {
         connection,
         text,
         received_at: now_micros() as u64,
     };
+    let rates = frame.connection.endpoint.rates.load();
+    let allowed = rates.message(&frame.connection.client);
+    drop(rates);
+    if let Err(rejection) = allowed {
+        // Decoded only for its id, which the answer needs.
+        let msg_id = frame.msg_id();
+        frame.connection.refuse(msg_id.as_deref(), &rejection);
+        return;
+    }
     if let Some((frame, chain)) = queue::admit(frame) {
         take(frame, chain, false).await;
     }
@@ -44,11 +61,28 @@ pub async fn take(frame: Frame, chain: Arc<Chain>, queued: bool) {
             return;
         }
     };
+    send_on(&connection, chain, decoded, (frame.received_at, queued)).await;
+}
+
+/// Takes a message that came by HTTP through judging. It has a connection of its own.
+pub async fn request(connection: Arc<Connection>, chain: Arc<Chain>, decoded: Decoded) {
+    let now = now_micros() as u64;
+    send_on(&connection, chain, decoded, (now, false)).await;
+}
+
+/// Judges a message and sends it on its way; with when it was received, and whether it has
+/// waited since.
+async fn send_on(
+    connection: &Arc<Connection>,
+    chain: Arc<Chain>,
+    decoded: Decoded,
+    (received_at, queued): (u64, bool),
+) {
     if let Some(id) = &decoded.msg_id {
         tracing::Span::current().record("msg_id", id);
     }
     let message_id = decoded.msg_id.map(|id| MessageId {
-        sender: sender(&connection, decoded.client),
+        sender: sender(connection, decoded.client),
         id,
         body: digest(&decoded.command),
     });
@@ -57,17 +91,18 @@ pub async fn take(frame: Frame, chain: Arc<Chain>, queued: bool) {
         message_id,
         connection: connection.id,
         user: connection.user_id().cloned(),
-        received_at: frame.received_at,
+        received_at,
         queued,
+        awaited: connection.outbox.keeps_replies(),
         attempts: 0,
     };
     if judge::is_selection(&connection.endpoint, &source.command) {
         // It is about what its sender has sent before, too.
-        judge_returned(&connection).await;
+        judge_returned(connection).await;
     }
-    let epoch = turn(&connection).await;
-    let _floor = judge::outside::floor(&connection, source.attempts).await;
-    submit(&connection, Ok(chain), source, epoch).await;
+    let epoch = turn(connection).await;
+    let _floor = judge::outside::floor(connection, source.attempts).await;
+    submit(connection, Ok(chain), source, epoch).await;
 }
 
 /// Waits until the connection may send one more on its way; gives the epoch for it. The
@@ -117,23 +152,28 @@ async fn judge_returned(connection: &Arc<Connection>) {
 
 /// A binary frame that is no text, or a message that is too large.
 pub fn unsupported(connection: &Connection, size: Option<usize>) {
+    let endpoint = &connection.endpoint;
+    if let Err(rejection) = endpoint.rates.load().message(&connection.client) {
+        connection.refuse(None, &rejection);
+        return;
+    }
     let rejection = match size {
-        Some(size) => {
-            let limit = connection.endpoint.settings.load().message_limit;
-            let message =
-                format!("the message has {size} bytes; this endpoint takes up to {limit}");
-            let details = Some(json!({"size": size, "limit": limit}));
-            Rejection {
-                details,
-                ..Rejection::new(code::TOO_LARGE, message)
-            }
-        }
+        Some(size) => too_large(size, endpoint.settings.load().message_limit),
         None => Rejection::new(
             code::BAD_JSON,
             "a binary frame that is not UTF-8, let alone JSON",
         ),
     };
     connection.refuse(None, &rejection);
+}
+
+/// What the sender of a message hears that has more bytes than its endpoint takes.
+pub fn too_large(size: usize, limit: usize) -> Rejection {
+    let message = format!("the message has {size} bytes; this endpoint takes up to {limit}");
+    Rejection {
+        details: Some(json!({"size": size, "limit": limit})),
+        ..Rejection::new(code::TOO_LARGE, message)
+    }
 }
 
 async fn submit(
@@ -169,10 +209,7 @@ async fn refuse(connection: &Connection, message_id: Option<MessageId>, rejectio
         None => Ok(None),
     };
     match committed {
-        Ok(Some(receipt)) => connection.notify(Notice::Ack {
-            msg_id: &id.id,
-            receipt: &receipt,
-        }),
+        Ok(Some(receipt)) => connection.answer(Reply::ack(Some(&id), receipt)),
         _ => connection.refuse(Some(&id.id), rejection),
     }
 }

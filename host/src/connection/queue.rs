@@ -20,6 +20,16 @@ pub struct Frame {
     pub received_at: u64,
 }
 
+impl Frame {
+    /// The message's own id, for an answer to a frame that is not judged.
+    pub fn msg_id(&self) -> Option<String> {
+        let endpoint = &self.connection.endpoint;
+        let types = endpoint.chain();
+        let decoded = endpoint.dialect.decode(&self.text, types.handler_types());
+        decoded.map_or_else(|error| error.msg_id, |decoded| decoded.msg_id)
+    }
+}
+
 /// Takes a frame in. It is to be judged now, by these plugins; or it waits, or its sender
 /// has been told that it can't.
 pub fn admit(mut frame: Frame) -> Option<(Frame, Arc<Chain>)> {
@@ -110,8 +120,5 @@ fn refuse(frame: &Frame, queue: &QueueConfig) {
             ),
         ),
     };
-    let types = endpoint.chain();
-    let decoded = endpoint.dialect.decode(&frame.text, types.handler_types());
-    let msg_id = decoded.map_or_else(|error| error.msg_id, |decoded| decoded.msg_id);
-    connection.refuse(msg_id.as_deref(), &rejection);
+    connection.refuse(frame.msg_id().as_deref(), &rejection);
 }

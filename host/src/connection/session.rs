@@ -6,13 +6,11 @@
 //! and closes are served meanwhile.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tracing::Instrument as _;
 
 use crate::close_code;
-use crate::deliver::HubMessage;
 use crate::deliver::socket::Ending;
 use crate::endpoint::Work;
 use crate::frame;
@@ -20,7 +18,7 @@ use crate::plugin::Cause;
 
 use super::heartbeat::{Due, Heartbeat};
 use super::inbox::{Inbox, Received};
-use super::{Connection, cursor, goodbye, message, start};
+use super::{Connection, cursor, expiry, goodbye, message, start};
 
 /// How long a client may take to answer our close frame.
 const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -68,7 +66,9 @@ impl Session {
     async fn serve(&mut self) {
         let connection = self.connection.clone();
         let outbox = &connection.outbox;
-        let stream = outbox.stream();
+        let Some(stream) = outbox.stream() else {
+            return;
+        };
         loop {
             match outbox.ending() {
                 Ending::Broken => return,
@@ -83,6 +83,7 @@ impl Session {
             }
             self.begin_work();
             let alarm = self.close_by.unwrap_or_else(|| self.heartbeat.next(outbox));
+            let alarm = expiry::alarm(&connection, alarm);
             tokio::select! {
                 () = finished(&mut self.judging) => self.judging = None,
                 () = finished(&mut self.reading) => {
@@ -173,7 +174,8 @@ impl Session {
 
     /// Reads from the socket; false at its end.
     fn receive(&mut self) -> bool {
-        let open = self.inbox.read(self.connection.outbox.stream());
+        let stream = self.connection.outbox.stream();
+        let open = stream.is_some_and(|stream| self.inbox.read(stream));
         self.arrived();
         open
     }
@@ -194,6 +196,9 @@ impl Session {
 
     /// A timer has run out; false when the client is given up.
     fn tick(&mut self) -> bool {
+        if expiry::close(&self.connection) {
+            return true;
+        }
         let outbox = &self.connection.outbox;
         let reason = match self.heartbeat.due(outbox, Instant::now()) {
             Due::Nothing => return true,
@@ -244,14 +249,7 @@ impl Session {
             reason: "the connection broke".into(),
             clean: false,
         });
-        tracing::debug!(connection = %connection.id, code = cause.code, "closed");
-        if !endpoint.stopping.load(Ordering::Relaxed) {
-            Work::new(endpoint, goodbye::tell_plugins(connection.clone(), cause)).await;
-        }
-        endpoint.connections.write().remove(&connection.id);
-        endpoint.log.hub.send(HubMessage::Exit {
-            connection: connection.id,
-        });
+        goodbye::leave(connection, cause).await;
     }
 }
 

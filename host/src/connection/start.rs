@@ -13,7 +13,6 @@ use crate::dialect::Notice;
 use crate::effects::Effects;
 use crate::endpoint::Chain;
 use crate::filter::{Args, View, reserved};
-use crate::frame;
 use crate::judge;
 use crate::judge::Refused;
 use crate::log::reader::Reset;
@@ -34,9 +33,8 @@ pub async fn start(connection: Arc<Connection>) {
         refuse(&connection, &rejection);
         return;
     }
-    let after = reserved(&connection.client.args.read(), "_after").map(str::to_owned);
-    match after.as_deref().filter(|token| !token.is_empty()) {
-        Some(token) => match connection.endpoint.reader.resume(token) {
+    match position(&connection) {
+        Some(token) => match connection.endpoint.reader.resume(&token) {
             Ok(offset) => connection.outbox.set_lag(Some(offset + 1)),
             Err(why) => reset(&connection, why).await,
         },
@@ -44,17 +42,36 @@ pub async fn start(connection: Arc<Connection>) {
     }
 }
 
+/// The position that the client has, if it has one. An event stream that comes back says
+/// it in a header; its address still says where it began.
+fn position(connection: &Connection) -> Option<String> {
+    let client = &connection.client;
+    let returned = connection.outbox.wire().has_ids();
+    let mut headers = client.headers.iter().filter(|_| returned);
+    let header = headers.find(|(name, _)| name == "last-event-id");
+    let header = header.map(|(_, value)| value.clone());
+    let asked = || reserved(&client.args.read(), "_after").map(str::to_owned);
+    let token = header.filter(|token| !token.is_empty()).or_else(asked);
+    token.filter(|token| !token.is_empty())
+}
+
 /// A hook does not let the connection begin: say why, and close it.
 pub fn refuse(connection: &Connection, rejection: &Rejection) {
+    connection.refuse(None, rejection);
+    close(connection, rejection);
+}
+
+/// Closes a connection with the code that fits what it was told.
+pub fn close(connection: &Connection, rejection: &Rejection) {
     let close = match &*rejection.code {
         code::BAD_FILTER | code::BAD_KEY => close_code::BAD_REQUEST.code,
+        code::UNAUTHORIZED => close_code::UNAUTHORIZED.code,
         // Not the client's fault: it may come back.
         code::UNAVAILABLE | code::PLUGIN_FAILED | code::PLUGIN_TIMEOUT | code::CONFLICT => {
             close_code::UNAVAILABLE.code
         }
         _ => close_code::FORBIDDEN.code,
     };
-    connection.refuse(None, rejection);
     connection.outbox.close(close, &rejection.message);
 }
 
@@ -91,15 +108,9 @@ async fn run_hooks(
     let client = &connection.client;
     // What runs a second time begins as it did before.
     client.args.write().clone_from(asked);
+    set_args(connection, asked)?;
     let mut effects = Effects::default();
     let call = client.call("", now_micros() as u64);
-    let args = open_args::applied(
-        &connection.endpoint.settings().open,
-        connection.endpoint.table.as_deref(),
-        &call,
-        asked,
-    )?;
-    *client.args.write() = args;
     for generation in chain.with(Hook::Open) {
         let args = client.args.read().clone();
         let args: Vec<_> = args
@@ -115,12 +126,26 @@ async fn run_hooks(
     Ok((subscription(connection)?, effects))
 }
 
+/// Puts in force what `open` of the config makes of the args that a client has asked for.
+///
+/// # Errors
+/// `expression_failed`, where it makes nothing of them.
+pub fn set_args(connection: &Connection, asked: &Args) -> Result<(), Rejection> {
+    let call = connection.client.call("", now_micros() as u64);
+    let endpoint = &connection.endpoint;
+    let (open, table) = (&endpoint.settings().open, endpoint.table.as_deref());
+    let args = open_args::applied(open, table, &call, asked)?;
+    *connection.client.args.write() = args;
+    Ok(())
+}
+
 /// What the args in force select.
 fn subscription(connection: &Connection) -> Result<ClassKey, Rejection> {
     let View {
         filter, projection, ..
     } = view(connection)?;
     Ok(ClassKey {
+        wire: connection.outbox.wire(),
         positions: reserved(&connection.client.args.read(), "_after").is_some(),
         filter,
         projection,
@@ -193,29 +218,36 @@ async fn rows(
             endpoint.history_limits(),
         )
         .await?;
+    let wire = connection.outbox.wire();
     let (mut bytes, count) = (Vec::new(), history.rows.len());
     for row in history.rows {
-        frame::text(endpoint.dialect.row(row).as_bytes(), &mut bytes);
+        wire.text(endpoint.dialect.row(row).as_bytes(), &mut bytes);
     }
     if history.truncated {
         let notice = Notice::HistoryTruncated { rows: count };
-        frame::text(endpoint.dialect.notice(notice).as_bytes(), &mut bytes);
+        wire.text(endpoint.dialect.notice(notice).as_bytes(), &mut bytes);
     }
     bytes.extend(end_of_history(connection, count, history.head));
     connection.outbox.push_caught_up(bytes, history.head + 1);
     Ok(())
 }
 
-/// The frame that ends history, for those who asked for positions.
+/// The text that ends history, for those who asked for positions.
 fn end_of_history(connection: &Connection, rows: usize, head: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
-    if connection.class.read().positions {
+    let class = connection.class.read();
+    if class.positions || class.wire.has_ids() {
         let position = connection.endpoint.log.position(head).to_string();
-        let text = connection.endpoint.dialect.notice(Notice::HistoryEnd {
-            rows,
-            position: &position,
-        });
-        frame::text(text.as_bytes(), &mut bytes);
+        class.wire.id(&position, &mut bytes);
+        if class.positions {
+            let text = connection.endpoint.dialect.notice(Notice::HistoryEnd {
+                rows,
+                position: &position,
+            });
+            class.wire.text(text.as_bytes(), &mut bytes);
+        } else {
+            class.wire.no_text(&mut bytes);
+        }
     }
     bytes
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::{Map, Value, json};
 
+use crate::auth::session_value;
 use crate::filter::View;
 use crate::id::ConnectionId;
 use crate::judge::{defaults, publish};
@@ -30,11 +31,12 @@ impl Surroundings for Client {
     }
 
     fn user(&self) -> Option<String> {
-        self.user.as_ref().map(|user| user.claims.clone())
+        self.user.get().map(|user| user.claims.clone())
     }
 
     fn session(&self) -> Option<String> {
-        None
+        let id = self.session.as_deref()?;
+        Some(session_value(id).to_string())
     }
 
     fn groups(&self) -> Vec<String> {
@@ -42,7 +44,7 @@ impl Surroundings for Client {
     }
 
     fn metadata(&self) -> Option<String> {
-        self.metadata.clone()
+        self.metadata.read().clone()
     }
 
     fn members(&self, group: &str, limit: usize) -> Vec<ConnectionId> {
@@ -78,7 +80,7 @@ impl Surroundings for Client {
     ) -> BoxFuture<'_, Result<(String, RowWrite), HostError>> {
         async move {
             let (table, _) = self.table()?;
-            let user = self.user.as_ref().map(|user| &*user.id);
+            let user = self.user.get().map(|user| &*user.id);
             let completed = defaults::complete(&self.endpoint, &mut row, user).await;
             completed.map_err(invalid)?;
             let row = table.new_row(&row).map_err(invalid)?;

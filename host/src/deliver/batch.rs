@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::frame;
 use crate::id::ConnectionId;
 use crate::log::Event;
 
+use super::Reply;
 use super::index::ClassId;
+use super::wire::Wire;
 
 /// Events collected before they are written out: a few commits become one write.
 pub const EVENTS: usize = 1_024;
@@ -32,6 +33,8 @@ pub struct Batch {
 pub struct Personal {
     /// Frames for it alone.
     pub frames: Vec<u8>,
+    /// The answer that its HTTP request waits for.
+    pub reply: Option<Box<Reply>>,
     /// Events addressed to it (a group, a user): indexes into the batch.
     pub add: Vec<u32>,
     /// Events of its class that it must not get (its own, excluded).
@@ -50,9 +53,9 @@ impl Batch {
         self.events.len() >= EVENTS || self.bytes >= BYTES
     }
 
-    /// Adds a text frame for one connection.
-    pub fn text(&mut self, connection: ConnectionId, json: &str) {
-        frame::text(
+    /// Adds a text for one connection.
+    pub fn text(&mut self, connection: ConnectionId, wire: Wire, json: &str) {
+        wire.text(
             json.as_bytes(),
             &mut self.personal.entry(connection).or_default().frames,
         );

@@ -7,16 +7,17 @@ use serde_json::{Map, Value};
 
 use crate::dialect::Dialect;
 use crate::filter::{Filter, Projection};
-use crate::frame;
 use crate::id::ConnectionId;
 use crate::log::{Event, Incarnation, Method, Position};
 use crate::row::Table;
 
 use super::socket::Outbox;
+use super::wire::Wire;
 
 /// What a class has in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct ClassKey {
+    pub wire: Wire,
     /// The subscriber asked for positions in its frames.
     pub positions: bool,
     pub filter: Filter,
@@ -57,26 +58,30 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Appends one event as a frame.
+    /// Appends one event.
     pub fn event(&self, key: &ClassKey, event: &Event, shape: Shape, out: &mut Vec<u8>) {
-        let position = key.positions.then(|| {
+        let position = (key.positions || key.wire.has_ids()).then(|| {
             Position {
                 incarnation: self.incarnation,
                 offset: event.offset,
             }
             .to_string()
         });
-        let position = position.as_deref();
-        frame::text_with(out, |out| match (shape, &self.table, event.old()) {
-            (Shape::Removal, Some(table), Some(old)) => {
-                let key = (&*table.key().name, old.key(table));
-                self.dialect.removal(key, position, out);
-            }
-            _ => {
-                let sent = shown(&key.projection, event);
-                self.dialect.event(event, &sent, position, out);
-            }
-        });
+        if let Some(position) = &position {
+            key.wire.id(position, out);
+        }
+        let position = position.as_deref().filter(|_| key.positions);
+        key.wire
+            .text_with(out, |out| match (shape, &self.table, event.old()) {
+                (Shape::Removal, Some(table), Some(old)) => {
+                    let row = (&*table.key().name, old.key(table));
+                    self.dialect.removal(row, position, out);
+                }
+                _ => {
+                    let sent = shown(&key.projection, event);
+                    self.dialect.event(event, &sent, position, out);
+                }
+            });
     }
 }
 

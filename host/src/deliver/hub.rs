@@ -7,7 +7,6 @@ use metrics::{counter, histogram};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::close_code;
-use crate::dialect::Notice;
 use crate::effects::GroupChange;
 use crate::id::ConnectionId;
 use crate::log::EndpointLog;
@@ -88,6 +87,12 @@ impl Hub {
                 // The connection may have ended meanwhile.
                 let _ = answer.send(subscribed);
             }
+            HubMessage::Identify { connection, user } => self.roster.identify(connection, user),
+            HubMessage::Unsubscribe { connection, answer } => {
+                self.flush().await;
+                self.roster.unsubscribe(connection);
+                let _ = answer.send(self.delivered);
+            }
             HubMessage::Exit { connection } => {
                 self.roster.exit(connection);
                 self.groups.exit(connection);
@@ -99,21 +104,13 @@ impl Hub {
     fn take(&mut self, step: Step) {
         match step {
             Step::Event(event) => self.select(event),
-            Step::Reply { connection, reply } => {
-                let text = match &reply {
-                    Reply::Ack { msg_id, receipt } => {
-                        self.encoder.dialect.notice(Notice::Ack { msg_id, receipt })
-                    }
-                    Reply::Error { msg_id, rejection } => {
-                        let msg_id = msg_id.as_deref();
-                        self.encoder
-                            .dialect
-                            .notice(Notice::Error { msg_id, rejection })
-                    }
-                };
-                self.batch.text(connection, &text);
+            Step::Reply { connection, reply } => self.reply(connection, reply),
+            Step::Push { connection, json } => {
+                let connected = self.roster.connections.get(&connection);
+                if let Some(connected) = connected.filter(|one| one.outbox.takes_sends()) {
+                    self.batch.text(connection, connected.outbox.wire(), &json);
+                }
             }
-            Step::Push { connection, json } => self.batch.text(connection, &json),
             Step::Group(change) => self.regroup(&change),
             Step::Close {
                 connection,
@@ -122,6 +119,21 @@ impl Hub {
             } => {
                 self.batch.closes.push((connection, code, reason));
             }
+        }
+    }
+
+    /// An answer of the host, for a connection that is still there.
+    fn reply(&mut self, connection: ConnectionId, reply: Reply) {
+        let Some(connected) = self.roster.connections.get(&connection) else {
+            return;
+        };
+        if connected.outbox.keeps_replies() {
+            // With the batch: what plugins have sent it comes before.
+            let personal = self.batch.personal.entry(connection).or_default();
+            personal.reply = Some(Box::new(reply));
+        } else {
+            let text = self.encoder.dialect.notice(reply.notice());
+            self.batch.text(connection, connected.outbox.wire(), &text);
         }
     }
 
@@ -273,7 +285,11 @@ impl Hub {
             selected.sort_unstable_by_key(|(at, _)| *at);
             (!selected.is_empty()).then(|| self.encode(&class.key, &batch.events, &selected))
         });
-        connected.outbox.offer(frames, events)
+        let offered = connected.outbox.offer(frames, events);
+        if let Some(reply) = personal.reply {
+            connected.outbox.keep(*reply);
+        }
+        offered
     }
 
     fn encode(&self, key: &ClassKey, events: &[Arc<Event>], selected: &[(u32, Shape)]) -> Slice {

@@ -56,6 +56,17 @@ impl Roster {
         gauge!("hookcast_connections", "endpoint" => self.endpoint.clone()).increment(1);
     }
 
+    /// An anonymous connection is a user's from now on.
+    pub fn identify(&mut self, connection: ConnectionId, user: Arc<str>) {
+        let Some(connected) = self.connections.get_mut(&connection) else {
+            return;
+        };
+        if connected.user.is_none() {
+            connected.user = Some(user.clone());
+            self.users.entry(user).or_default().push(connection);
+        }
+    }
+
     /// The connection becomes live with the event at `next`, which is still to come.
     pub fn expect(&mut self, connection: ConnectionId, class: ClassId, next: u64) {
         self.early
@@ -83,13 +94,28 @@ impl Roster {
         joined
     }
 
-    /// Removes a connection from everything.
-    pub fn exit(&mut self, connection: ConnectionId) {
+    /// The connection gets no more events, neither now nor later.
+    pub fn unsubscribe(&mut self, connection: ConnectionId) {
         self.leave(connection);
+        let mut classes = Vec::new();
         for waiting in self.early.values_mut() {
-            waiting.retain(|(known, _)| *known != connection);
+            waiting.retain(|(known, class)| {
+                let stays = *known != connection;
+                if !stays {
+                    classes.push(*class);
+                }
+                stays
+            });
         }
         self.early.retain(|_, waiting| !waiting.is_empty());
+        for class in classes {
+            self.drop_if_empty(class);
+        }
+    }
+
+    /// Removes a connection from everything.
+    pub fn exit(&mut self, connection: ConnectionId) {
+        self.unsubscribe(connection);
         let Some(connected) = self.connections.remove(&connection) else {
             return;
         };

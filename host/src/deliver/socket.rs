@@ -7,8 +7,12 @@
 //! Events that overflow the queue are dropped here and read again from the log: the
 //! connection becomes a *cursor* at its first unsent offset. What is for this connection
 //! alone (answers, pings) can't be read again, so its queue overflowing closes it.
+//!
+//! Where the client has asked by plain HTTP, nobody writes to a socket: the task of its
+//! answer takes what is queued, and the same limits hold.
 
-use std::collections::VecDeque;
+mod state;
+
 use std::io::{self, IoSlice};
 use std::time::Instant;
 
@@ -17,8 +21,11 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::close_code;
-use crate::frame;
+use super::Reply;
+use super::wire::Wire;
+
+pub use state::Ending;
+use state::{Kind, Queued, State};
 
 /// Bytes of answers that may wait for one client.
 const PRIVATE_LIMIT: usize = 256 * 1024;
@@ -35,7 +42,8 @@ pub struct Slice {
 }
 
 pub struct Outbox {
-    stream: TcpStream,
+    way: Way,
+    wire: Wire,
     /// Bytes of events that may wait.
     limit: usize,
     state: Mutex<State>,
@@ -43,44 +51,17 @@ pub struct Outbox {
     wake: Notify,
 }
 
-#[derive(Default)]
-struct State {
-    queue: VecDeque<Queued>,
-    /// Bytes of the first queued slice that are already sent.
-    written: usize,
-    event_bytes: usize,
-    private_bytes: usize,
-    /// First offset not sent: events are read from the log from here on.
-    lag: Option<u64>,
-    /// When the queue last moved, while it is not empty.
-    moved: Option<Instant>,
-    ending: Ending,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Ending {
-    #[default]
-    Open,
-    /// A close frame is queued; nothing may follow it.
-    Closing,
-    /// The socket is of no use any more.
-    Broken,
-}
-
-struct Queued {
-    bytes: Bytes,
-    kind: Kind,
-}
-
-/// What a queued slice counts as.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// For this connection alone; counts against `PRIVATE_LIMIT`.
-    Private,
-    /// Live events, the first of them with this offset; count against the limit.
-    Live(u64),
-    /// Events or history from a cursor, which reads on only when they are sent.
-    CaughtUp,
+/// Where queued bytes go.
+enum Way {
+    Socket(TcpStream),
+    /// To the task of an HTTP answer.
+    Answer {
+        /// What the host has to say about a message is no part of the bytes: the task makes
+        /// a status of it.
+        reply: Mutex<Option<Reply>>,
+        /// Whether plugins can send to it.
+        sends: bool,
+    },
 }
 
 /// What became of offered events.
@@ -93,17 +74,92 @@ pub enum Offered {
 }
 
 impl Outbox {
+    /// The way to a WebSocket.
     pub fn new(stream: TcpStream, limit: usize) -> Self {
+        Self::through(Way::Socket(stream), Wire::WebSocket, limit)
+    }
+
+    /// The way into a stream of events.
+    pub fn for_stream(limit: usize) -> Self {
+        Self::for_answer(Wire::Events, limit, true)
+    }
+
+    /// The way into the answer to a message. No events go there.
+    pub fn for_sender() -> Self {
+        Self::for_answer(Wire::Elements, 0, true)
+    }
+
+    /// The way into an answer that holds a part of the log, and nothing that plugins say to
+    /// a connection which is gone in a moment. No live event waits: the first one makes a
+    /// cursor of its subscriber.
+    pub fn for_reader() -> Self {
+        Self::for_answer(Wire::Elements, 0, false)
+    }
+
+    fn for_answer(wire: Wire, limit: usize, sends: bool) -> Self {
+        let reply = Mutex::default();
+        Self::through(Way::Answer { reply, sends }, wire, limit)
+    }
+
+    fn through(way: Way, wire: Wire, limit: usize) -> Self {
         Self {
-            stream,
+            way,
+            wire,
             limit,
             state: Mutex::default(),
             wake: Notify::new(),
         }
     }
 
-    pub fn stream(&self) -> &TcpStream {
-        &self.stream
+    pub fn wire(&self) -> Wire {
+        self.wire
+    }
+
+    /// The socket of a WebSocket.
+    pub fn stream(&self) -> Option<&TcpStream> {
+        match &self.way {
+            Way::Socket(stream) => Some(stream),
+            Way::Answer { .. } => None,
+        }
+    }
+
+    /// Whether plugins can send to this connection alone.
+    pub fn takes_sends(&self) -> bool {
+        !matches!(self.way, Way::Answer { sends: false, .. })
+    }
+
+    /// Whether answers of the host are kept for a task and not sent as texts.
+    pub fn keeps_replies(&self) -> bool {
+        matches!(self.way, Way::Answer { .. })
+    }
+
+    /// Keeps the first answer of the host for the task; gives it back where there is none.
+    pub fn keep(&self, reply: Reply) -> Option<Reply> {
+        let Way::Answer { reply: kept, .. } = &self.way else {
+            return Some(reply);
+        };
+        kept.lock().get_or_insert(reply);
+        self.wake.notify_one();
+        None
+    }
+
+    /// The answer that was kept.
+    pub fn reply(&self) -> Option<Reply> {
+        match &self.way {
+            Way::Socket(_) => None,
+            Way::Answer { reply, .. } => reply.lock().take(),
+        }
+    }
+
+    /// The next bytes for the task of an HTTP answer.
+    pub fn take(&self) -> Option<Bytes> {
+        let mut state = self.state.lock();
+        let bytes = state.queue.front()?.bytes.clone();
+        state.sent(bytes.len());
+        if state.queue.is_empty() {
+            state.moved = None;
+        }
+        Some(bytes)
     }
 
     /// Sends what is for this connection alone.
@@ -144,9 +200,10 @@ impl Outbox {
         }
     }
 
-    /// Queues a close frame behind what is there; nothing more is accepted.
+    /// Queues a close frame, or what stands for it, behind what is there; nothing more is
+    /// accepted.
     pub fn close(&self, code: u16, reason: &str) {
-        self.end(frame::close(code, reason));
+        self.end(self.wire.close(code, reason));
     }
 
     /// As `close`, with the frame given.
@@ -230,6 +287,13 @@ impl Outbox {
     }
 
     fn write(&self, state: &mut State) {
+        let Way::Socket(stream) = &self.way else {
+            if !state.queue.is_empty() {
+                state.moved = Some(Instant::now());
+                self.wake.notify_one();
+            }
+            return;
+        };
         while !state.queue.is_empty() {
             let mut vectors = [IoSlice::new(&[]); VECTORS];
             let mut count = 0;
@@ -238,7 +302,7 @@ impl Outbox {
                 *vector = IoSlice::new(&queued.bytes[skip..]);
                 count += 1;
             }
-            match self.stream.try_write_vectored(&vectors[..count]) {
+            match stream.try_write_vectored(&vectors[..count]) {
                 Ok(sent) => state.sent(sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if state.moved.is_none() {
@@ -264,68 +328,18 @@ impl Outbox {
     fn enforce_limits(&self, state: &mut State) {
         if state.event_bytes > self.limit && state.lag.is_none() {
             state.become_cursor();
-            metrics::counter!("hookcast_slow_consumers_total").increment(1);
+            if self.keeps_replies() && state.queue.is_empty() {
+                state.moved = None;
+            }
+            if self.limit > 0 {
+                metrics::counter!("hookcast_slow_consumers_total").increment(1);
+            }
             self.wake.notify_one();
         }
         if state.private_bytes > PRIVATE_LIMIT && state.ending == Ending::Open {
             metrics::counter!("hookcast_private_overflows_total").increment(1);
-            state.give_up();
+            state.give_up(self.wire);
             self.wake.notify_one();
         }
-    }
-}
-
-impl State {
-    /// Forgets what the kernel has taken.
-    fn sent(&mut self, mut bytes: usize) {
-        self.moved = self.moved.map(|_| Instant::now());
-        while let Some(first) = self.queue.front() {
-            let left = first.bytes.len() - self.written;
-            if bytes < left {
-                self.written += bytes;
-                return;
-            }
-            bytes -= left;
-            self.written = 0;
-            let length = first.bytes.len();
-            match first.kind {
-                Kind::Live(_) => self.event_bytes -= length,
-                Kind::Private => self.private_bytes -= length,
-                Kind::CaughtUp => {}
-            }
-            self.queue.pop_front();
-        }
-    }
-
-    /// Drops everything, except what is half sent, and says why.
-    fn give_up(&mut self) {
-        self.queue.truncate(usize::from(self.written > 0));
-        self.private_bytes = 0;
-        self.event_bytes = 0;
-        for kept in &mut self.queue {
-            kept.kind = Kind::CaughtUp;
-        }
-        let code = close_code::SLOW_CONSUMER;
-        self.queue.push_back(Queued {
-            bytes: frame::close(code.code, code.reason).into(),
-            kind: Kind::CaughtUp,
-        });
-        self.ending = Ending::Closing;
-    }
-
-    /// Drops queued events, except one that is half sent, and notes where to read on.
-    fn become_cursor(&mut self) {
-        let half_sent = usize::from(self.written > 0);
-        let mut kept = VecDeque::with_capacity(self.queue.len());
-        for (at, queued) in self.queue.drain(..).enumerate() {
-            match queued.kind {
-                Kind::Live(first) if at >= half_sent => {
-                    self.lag.get_or_insert(first);
-                    self.event_bytes -= queued.bytes.len();
-                }
-                _ => kept.push_back(queued),
-            }
-        }
-        self.queue = kept;
     }
 }

@@ -3,21 +3,28 @@
 //! What Gramex leaves unsaid is said in frames whose only key begins with an
 //! underscore (`_ack`, `_error`, `_reset`, `_history`), which its clients ignore.
 
+mod credentials;
+
 use serde_json::{Map, Value, json};
 
 use crate::log::submission::Command;
 use crate::log::{Event, Method};
 use crate::rejection::{Rejection, code};
 
-use super::{Decoded, Dialect, Notice, Undecodable};
+use super::{Credentials, Decoded, Dialect, Notice, Undecodable};
 
 pub struct Gramex;
 
 /// Longest `_msg_id` and `_client`, in bytes.
 const KEY_LIMIT: usize = 200;
 
-impl Dialect for Gramex {
-    fn decode(&self, text: &str, handlers: &[String]) -> Result<Decoded, Undecodable> {
+impl Gramex {
+    /// `asked` is the method of the HTTP request that the message came with.
+    fn read(
+        text: &str,
+        asked: Option<Method>,
+        handlers: &[String],
+    ) -> Result<Decoded, Undecodable> {
         let refuse = |msg_id: Option<String>, code, message: String| {
             Err(refused(Rejection::new(code, message), msg_id))
         };
@@ -38,6 +45,7 @@ impl Dialect for Gramex {
             (Err(rejection), _) => return Err(refused(rejection, None)),
         };
         if !handlers.is_empty()
+            && asked.is_none_or(|method| method == Method::Post)
             && let Some(message_type) = message.get("_type")
         {
             let known = message_type
@@ -59,13 +67,21 @@ impl Dialect for Gramex {
             });
         }
         let method = match message.get("_method") {
-            None => Some(Method::Post),
+            None => asked.or(Some(Method::Post)),
             Some(name) => name.as_str().and_then(Method::parse),
         };
         let Some(method) = method else {
             let text = format!("`_method` must be one of {}", Method::NAMES.join(", "));
             return refuse(msg_id, code::UNKNOWN_METHOD, text);
         };
+        if let Some(asked) = asked.filter(|asked| *asked != method) {
+            let text = format!(
+                "the body's `_method` is {} and the request's is {}; leave `_method` out",
+                method.as_str(),
+                asked.as_str()
+            );
+            return refuse(msg_id, code::UNKNOWN_METHOD, text);
+        }
         // Overwriting keeps the key's place, adding puts it last: as Gramex does.
         message.insert("_method".into(), method.as_str().into());
         Ok(Decoded {
@@ -73,6 +89,25 @@ impl Dialect for Gramex {
             msg_id,
             client,
         })
+    }
+}
+
+impl Dialect for Gramex {
+    fn decode(&self, text: &str, handlers: &[String]) -> Result<Decoded, Undecodable> {
+        Self::read(text, None, handlers)
+    }
+
+    fn decode_request(
+        &self,
+        method: Method,
+        text: &str,
+        handlers: &[String],
+    ) -> Result<Decoded, Undecodable> {
+        Self::read(text, Some(method), handlers)
+    }
+
+    fn credentials(&self, text: &str) -> Option<Result<Credentials, Undecodable>> {
+        credentials::read(text)
     }
 
     fn event(&self, _: &Event, sent: &[u8], position: Option<&str>, out: &mut Vec<u8>) {
@@ -98,11 +133,22 @@ impl Dialect for Gramex {
     fn notice(&self, notice: Notice<'_>) -> String {
         let frame = match notice {
             Notice::Ack { msg_id, receipt } => {
-                let mut ack = json!({"_msg_id": msg_id, "position": receipt.position});
+                let mut ack = Map::new();
+                if let Some(id) = msg_id {
+                    ack.insert("_msg_id".into(), id.into());
+                }
+                ack.insert("position".into(), receipt.position.as_str().into());
                 if let Some(rows) = receipt.rows {
-                    ack["rows"] = rows.into();
+                    ack.insert("rows".into(), rows.into());
                 }
                 json!({ "_ack": ack })
+            }
+            Notice::Authenticated { msg_id, user } => {
+                let mut ack = json!({"_auth": {"user": user}});
+                if let Some(id) = msg_id {
+                    ack["_msg_id"] = id.into();
+                }
+                json!({"_ack": ack})
             }
             Notice::Error { msg_id, rejection } => {
                 let mut error = rejection.to_json();
@@ -213,6 +259,19 @@ mod tests {
         assert_eq!(code_of(r#"{"_method": 1}"#), code::UNKNOWN_METHOD);
         assert_eq!(code_of(r#"{"_type": "pong"}"#), code::UNKNOWN_TYPE);
         assert_eq!(code_of(r#"{"_msg_id": {}}"#), code::BAD_KEY);
+    }
+
+    #[test]
+    fn a_request_s_method_is_the_message_s() {
+        let read = |text| Gramex.decode_request(Method::Put, text, &[]);
+        for text in [r#"{"id": "x"}"#, r#"{"id": "x", "_method": "put"}"#] {
+            let Command::Change { method, message } = read(text).expect("a message").command else {
+                panic!("a change")
+            };
+            assert_eq!((method, &message["_method"]), (Method::Put, &json!("PUT")));
+        }
+        let refused = read(r#"{"_method": "POST", "id": "x"}"#).expect_err("another method");
+        assert_eq!(refused.rejection.code, code::UNKNOWN_METHOD);
     }
 
     #[test]

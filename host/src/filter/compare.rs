@@ -1,4 +1,4 @@
-//! How two cells compare: text byte by byte, times as `super::date` writes them out, numbers
+//! How two cells compare: text byte by byte, times as `crate::date` writes them out, numbers
 //! by value. SQL is made to do the same in `super::sql`.
 
 use std::cmp::Ordering;

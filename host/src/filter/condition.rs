@@ -141,7 +141,7 @@ fn read_value(text: &str, kind: ColumnType) -> Option<Cell> {
 
 fn asks_for(kind: ColumnType) -> &'static str {
     if kind.is_time() {
-        "a date, such as 2023, 2023-04, 2023-04-01 or 2023-04-01T10:30"
+        "a date, such as 2023, 2023-04, 2023-04-01 or 2023-04-01T10:30, or seconds since 1970"
     } else {
         kind.describe()
     }
@@ -218,7 +218,7 @@ mod tests {
             ("inf", ColumnType::Real),
             ("maybe", ColumnType::Boolean),
             ("yesterday", ColumnType::Timestamp),
-            ("1700000000", ColumnType::Date),
+            ("1700000000000", ColumnType::Date),
         ] {
             let refused = read(Operator::Above, &[value], kind).expect_err("refused");
             assert!(refused.message.contains(value), "{refused}");

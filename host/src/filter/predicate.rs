@@ -1,7 +1,7 @@
 //! A filter as a predicate over stored rows: what the live stream is filtered by.
 //!
 //! Means the same as `super::sql`, on each database; `tests/filters_agree.rs` compares
-//! them. Text is compared byte by byte, times as `super::date` writes them out, numbers
+//! them. Text is compared byte by byte, times as `crate::date` writes them out, numbers
 //! by value.
 
 use std::cmp::Ordering;

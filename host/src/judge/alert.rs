@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::alert::{Channel, Occasion, Posted};
+use crate::args;
 use crate::config::AlertConfig;
 use crate::effects::{Effect, Effects};
 use crate::endpoint::Endpoint;
@@ -87,11 +88,6 @@ impl Judging<'_> {
             text.and_then(|text| serde_json::from_str(&text).ok())
                 .unwrap_or(Value::Null)
         };
-        let args: Map<String, Value> = around
-            .args()
-            .into_iter()
-            .map(|(key, values)| (key, json!(values)))
-            .collect();
         Occasion {
             endpoint: self.endpoint.name.to_string(),
             method: method.as_str().to_owned(),
@@ -100,7 +96,7 @@ impl Judging<'_> {
             old,
             sender: parsed(around.user()),
             session: parsed(around.session()),
-            args: Value::Object(args),
+            args: args::to_json(&around.args()),
             time: i64::try_from(self.call.received_at).unwrap_or(i64::MAX),
         }
     }

@@ -111,6 +111,7 @@ async fn send(connection: &Connection, own: Part, published: Vec<Part>) -> Arc<L
         user: connection.user_id().cloned(),
         received_at: now_micros() as u64,
         queued: false,
+        awaited: false,
         attempts: 0,
     };
     let submission = Submission {

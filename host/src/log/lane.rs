@@ -116,6 +116,7 @@ mod tests {
     fn source() -> Source {
         Source {
             queued: false,
+            awaited: false,
             command: Command::Handle {
                 message_type: String::new(),
                 message: serde_json::Map::new(),

@@ -69,7 +69,8 @@ impl Group {
         };
         match verdict {
             Verdict::Written { first } => {
-                if let Some(id) = &submission.source.message_id {
+                let id = submission.source.message_id.as_ref();
+                if id.is_some() || submission.source.awaited {
                     let receipt = Receipt {
                         position: submission.own.log.position(first).to_string(),
                         rows: submission.rows,
@@ -87,9 +88,7 @@ impl Group {
                 }
             }
             Verdict::Repeat(receipt) => {
-                if let Some(id) = &submission.source.message_id {
-                    reply(Reply::ack(id, receipt));
-                }
+                reply(Reply::ack(submission.source.message_id.as_ref(), receipt));
                 submission.lane.settle();
             }
             Verdict::Refused(rejection) => {

@@ -27,6 +27,8 @@ pub struct Source {
     pub received_at: u64,
     /// It has waited for a plugin that was away.
     pub queued: bool,
+    /// Its sender waits for an answer, though it may have given no id.
+    pub awaited: bool,
     /// How often it has come back because its basis had changed.
     pub attempts: u32,
 }
@@ -56,7 +58,8 @@ pub struct MessageId {
     pub body: [u8; 16],
 }
 
-/// What the sender of a message with an id is told of its commit.
+/// What the sender of a message is told of its commit, if the message has an id or its
+/// sender waits for the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     pub position: String,

@@ -8,10 +8,11 @@ use wasmtime::{Config, Enabled, PoolingAllocationConfig};
 
 use super::codegen::{self, GUARD, RESERVATION};
 use super::compile::Compiler;
-use super::imports::http::{Network, Roots};
+use super::imports::http::Network;
 use super::log::Books;
 use super::ticker::{Pulse, Ticker};
 use super::turns::Turns;
+use crate::tls::Roots;
 
 /// Tables that one instance may have. A Rust component has two.
 const TABLES_PER_INSTANCE: u32 = 8;

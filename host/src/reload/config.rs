@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::chains::chain_of;
 use super::{Outcome, ReloadError, probation};
 use crate::app::App;
+use crate::auth::Sources;
 use crate::close_code;
 use crate::config::Config;
 use crate::connection::queue;
@@ -52,6 +53,9 @@ pub async fn config(app: &Arc<App>) -> Result<Outcome, ReloadError> {
         endpoints.insert(name.clone(), endpoint);
     }
     let new_routes = Routes::new(endpoints, &new).map_err(ReloadError::Endpoint)?;
+    let mut auth = Sources::read(&new).map_err(ReloadError::Endpoint)?;
+    auth.connect(&new, Some(&app.auth))
+        .map_err(ReloadError::Endpoint)?;
 
     // … and from here on nothing does.
     for candidate in candidates {
@@ -61,10 +65,10 @@ pub async fn config(app: &Arc<App>) -> Result<Outcome, ReloadError> {
     }
     for (endpoint, settings, chain) in chains {
         queue::exchange(&endpoint, chain);
-        endpoint.settings.store(Arc::new(settings));
+        endpoint.follow(settings);
     }
     let endpoints = serving(&new_routes);
-    app.replace(new, new_routes);
+    app.replace(new, new_routes, auth);
     retire(app, &routes);
     tracing::info!("the config was reloaded");
     Ok(Outcome {

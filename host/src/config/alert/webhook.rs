@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use http::Uri;
 
-use crate::config::admin::Secret;
 use crate::config::reader::{Section, Wrong};
+use crate::config::secret::Secret;
 use crate::plugin::Destination;
 
 /// A URL that is called.

@@ -3,7 +3,7 @@
 //!
 //! The library gives guests the types; sending is done here, so that no request goes
 //! where nobody looked: `destination` (where to, read once), `resolve` and `address`
-//! (which addresses), `send` (dialled by the vetted address, never by name again), `tls`,
+//! (which addresses), `send` (dialled by the vetted address, never by name again),
 //! `body` (measured while it flows). Redirects are answers like all others: the guest may
 //! follow one by a request that is checked anew. No proxy is used.
 
@@ -30,10 +30,8 @@ mod resolve;
 mod send;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 pub use outbound::{Network, Outbound};
-pub use tls::Roots;
 
 pub use destination::Destination;
 use outbound::CallRequests;

@@ -8,13 +8,16 @@ use hookcast_guest::{
 use crate::Relay;
 
 impl Connect for Relay {
-    /// `refuse=STATUS` refuses; `user`, `room` (also several) and `client` are what they
-    /// say. The metadata is `{"rooms": […]}`.
-    fn connect(_: &Call) -> Result<Acceptance, Refusal> {
+    /// `refuse=STATUS` refuses, `_refuse_user=ID` this user only; `user`, `room` (also
+    /// several) and `client` are what they say. The metadata is `{"rooms": […]}`.
+    fn connect(call: &Call) -> Result<Acceptance, Refusal> {
         let args = context::args();
         if let Some(status) = args.get("refuse") {
             let status = status.parse().unwrap_or(400);
             return Err(Refusal::new(status, "Refused on purpose."));
+        }
+        if call.user.is_some() && call.user.as_deref() == args.get("_refuse_user") {
+            return Err(Refusal::new(403, "Not you."));
         }
         let user = args.get("user").map(|id| User {
             id: id.to_owned(),

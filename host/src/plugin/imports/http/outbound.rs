@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Semaphore, watch};
 
 use super::resolve::{Resolve, System};
-use super::tls::{Roots, Tls};
 use crate::plugin::limits::Limit;
 use crate::plugin::log::{Level, PluginLog};
 use crate::plugin::meter::Meter;
 use crate::plugin::settings::PluginSettings;
+use crate::tls::{Roots, Tls};
 
 /// How all plugins reach the network.
 pub struct Network {

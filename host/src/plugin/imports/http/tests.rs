@@ -19,13 +19,13 @@ use tokio::sync::mpsc;
 use wasmtime_wasi_http::{Error, WasiHttpHooks as _};
 
 use super::resolve::Resolve;
-use super::tls::Tls;
 use super::{Http, Network, Outbound};
 use crate::plugin::grant::Grant;
 use crate::plugin::limits::Limits;
 use crate::plugin::log::{Books, PluginLog};
 use crate::plugin::meter::Meter;
 use crate::plugin::settings::PluginSettings;
+use crate::tls::Tls;
 
 /// Answers in turn; the last answer again and again.
 #[derive(Default)]
