@@ -11,6 +11,7 @@ mod alert;
 mod alerts;
 mod alone;
 mod auth;
+mod column_default;
 mod columns;
 mod endpoint;
 mod engine;

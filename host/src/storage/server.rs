@@ -3,12 +3,13 @@
 //! Everything is asked through sqlx, in statements that both kinds understand; the few
 //! words that differ are in `flavor.rs`. One hookcast at a time writes to a database: it
 //! holds a lock there (`lock.rs`), and the heads of logs are rows that it locks in each
-//! transaction (`append.rs`).
+//! transaction (`writer.rs`).
 
 mod address;
 mod append;
 mod flavor;
 mod found;
+mod ids;
 mod keys;
 mod keyvalue;
 mod lock;
@@ -16,6 +17,7 @@ mod log;
 mod many;
 mod outbox;
 mod pass;
+mod plan;
 mod read;
 mod retention;
 mod rows;
@@ -24,6 +26,7 @@ mod session;
 mod table;
 mod trouble;
 mod types;
+mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -6,21 +6,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use sea_query::Value;
-
+use super::ids::{FullId, full_id, known};
 use super::keys::{Before, Keyspaces, Refusal};
-use super::many;
+use super::plan::Plan;
 use super::rows::Statements;
 use super::session::Session;
 use super::trouble::Trouble;
-use crate::log::appender::{MESSAGE_ID_WINDOW, Verdict};
-use crate::log::submission::{ATTEMPTS, Draft, MessageId, Receipt};
-use crate::log::{EndpointLog, Lane, Part, Source, Submission};
+use crate::log::appender::Verdict;
+use crate::log::submission::{ATTEMPTS, Receipt};
+use crate::log::{EndpointLog, Lane, Part, Submission};
 use crate::rejection::{Rejection, code};
-use crate::row::{Row, RowWrite, Table};
-
-/// Message ids asked for in one statement.
-const MOST_IDS: usize = 128;
 
 /// Why a pass over a group stopped.
 pub enum Stop {
@@ -35,18 +30,6 @@ enum Failure {
     Plugin(String),
     Conflict,
     Trouble(Trouble),
-}
-
-/// A repeat is known by these.
-type FullId = (i64, String, String);
-
-/// What is written of messages, in their order.
-#[derive(Default)]
-struct Plan<'g> {
-    changes: Vec<(&'g Arc<Table>, &'g RowWrite)>,
-    log: Vec<Vec<Value>>,
-    ids: Vec<Vec<Value>>,
-    alerts: Vec<Vec<Value>>,
 }
 
 /// Remembers what the messages before have done.
@@ -75,7 +58,7 @@ impl<'a> Pass<'a> {
         group: &[Submission],
         time: i64,
     ) -> sqlx::Result<Self> {
-        let ids = known_ids(session, group, time).await?;
+        let ids = known(session, group, time).await?;
         let keys = Keyspaces::load(session, group, time).await?;
         Ok(Self {
             session,
@@ -179,10 +162,7 @@ impl<'a> Pass<'a> {
         let (heads, grown) = (self.heads.clone(), self.grown.clone());
         match self.plan_all(one, &mut own, &mut before).await {
             Ok(first) => {
-                plan.changes.append(&mut own.changes);
-                plan.log.append(&mut own.log);
-                plan.ids.append(&mut own.ids);
-                plan.alerts.append(&mut own.alerts);
+                plan.append(own);
                 Ok(first)
             }
             Err(failure) => {
@@ -220,15 +200,7 @@ impl<'a> Pass<'a> {
         let first = self.head(&one.own.log).min(stood + 1);
         if let Some(id) = &one.source.message_id {
             let position = one.own.log.position(first).to_string();
-            plan.ids.push(vec![
-                one.own.log.id.into(),
-                id.sender.as_bytes().to_vec().into(),
-                id.id.as_bytes().to_vec().into(),
-                id.body.to_vec().into(),
-                position.clone().into(),
-                self.time.into(),
-                one.rows.map(i64::from).into(),
-            ]);
+            plan.id(one.own.log.id, id, &position, one.rows, self.time);
             let rows = one.rows;
             let receipt = Receipt { position, rows };
             let full = full_id(one.own.log.id, id);
@@ -239,35 +211,17 @@ impl<'a> Pass<'a> {
 
     /// What a message brings to one endpoint, its keys aside.
     fn plan_part<'g>(&mut self, one: &Submission, part: &'g Part, plan: &mut Plan<'g>) {
-        for alert in &part.alerts.alerts {
-            plan.alerts.push(vec![
-                alert.id.to_string().into(),
-                part.log.id.into(),
-                alert.alert.to_string().into(),
-                alert.channel.as_str().into(),
-                alert.service.to_string().into(),
-                alert.data.to_string().into(),
-                self.time.into(),
-                self.time.into(),
-            ]);
-        }
-        let mut offset = self.head(&part.log);
-        for draft in part.drafts() {
-            if let (Some(change), Some(table)) = (&draft.change, &part.table) {
-                plan.changes.push((table, change));
-            }
-            offset += 1;
-            let entry = entry(&one.source, part, draft, offset, self.time);
-            plan.log.push(entry);
-        }
-        if self.head(&part.log) != offset {
-            self.heads.insert(Arc::as_ptr(&part.log), offset);
-            self.grown.insert(part.log.id, offset);
+        let before = self.head(&part.log);
+        let head = plan.part(&one.source, part, before, self.time);
+        if before != head {
+            self.heads.insert(Arc::as_ptr(&part.log), head);
+            self.grown.insert(part.log.id, head);
         }
     }
 
     async fn execute(&mut self, plan: Plan<'_>) -> Result<(), Failure> {
-        let written = self.statements.write(self.session, &plan.changes).await;
+        let changes = plan.changes();
+        let written = self.statements.write(self.session, changes).await;
         if !written.map_err(|error| self.failure(&error))? {
             return Err(Failure::Conflict);
         }
@@ -280,28 +234,7 @@ impl<'a> Pass<'a> {
 
     async fn rest(&mut self, plan: Plan<'_>) -> sqlx::Result<()> {
         self.keys.store(self.session).await?;
-        let log = "INSERT INTO hookcast_log (endpoint, \"offset\", time, method, audience, origin, \
-                   origin_user, exclude_origin, \"row\", old, sent, judged_by) VALUES ";
-        let marks = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        many::insert(self.session, log, marks, "", plan.log).await?;
-        let ids = "INSERT INTO hookcast_message_ids (endpoint, sender, id, body, position, time, \
-                   changed) VALUES ";
-        let newest = self.session.flavor().or_update(
-            "endpoint, sender, id",
-            &["body", "position", "time", "changed"],
-        );
-        many::insert(
-            self.session,
-            ids,
-            "(?, ?, ?, ?, ?, ?, ?)",
-            &newest,
-            plan.ids,
-        )
-        .await?;
-        let alerts = "INSERT INTO hookcast_outbox (id, endpoint, alert, channel, service, data, \
-                      created, due) VALUES ";
-        let marks = "(?, ?, ?, ?, ?, ?, ?, ?)";
-        many::insert(self.session, alerts, marks, "", plan.alerts).await
+        plan.write(self.session).await
     }
 
     /// A log's newest offset, what this pass has written included.
@@ -347,73 +280,4 @@ impl<'a> Pass<'a> {
         let trouble = |error| Stop::Trouble(Trouble::of(self.session.flavor(), &error));
         done.map(drop).map_err(trouble)
     }
-}
-
-fn full_id(log: i64, id: &MessageId) -> FullId {
-    (log, id.sender.clone(), id.id.clone())
-}
-
-/// Those of the group's message ids that were committed within 24 hours.
-async fn known_ids(
-    session: &mut Session,
-    group: &[Submission],
-    time: i64,
-) -> sqlx::Result<HashMap<FullId, ([u8; 16], Receipt)>> {
-    let ids = group.iter().filter_map(|one| {
-        let id = one.source.message_id.as_ref()?;
-        let bytes = |text: &str| text.as_bytes().to_vec().into();
-        let values: [Value; 3] = [one.own.log.id.into(), bytes(&id.sender), bytes(&id.id)];
-        Some(values)
-    });
-    let ids: Vec<_> = ids.collect();
-    let mut known = HashMap::new();
-    let mut rest = ids.as_slice();
-    while !rest.is_empty() {
-        let (lot, later) = rest.split_at(many::largest_power(rest.len().min(MOST_IDS)));
-        rest = later;
-        let one = "(endpoint = ? AND sender = ? AND id = ?)";
-        let sql = format!(
-            "SELECT endpoint, sender, id, body, position, changed FROM hookcast_message_ids \
-             WHERE time > ? AND ({})",
-            vec![one; lot.len()].join(" OR ")
-        );
-        let mut values: Vec<Value> = vec![(time - MESSAGE_ID_WINDOW).into()];
-        values.extend(lot.iter().flatten().cloned());
-        for mut found in session.fetch(&sql, values).await? {
-            let full = (found.integer()?, found.text()?, found.text()?);
-            let body = <[u8; 16]>::try_from(found.bytes()?).unwrap_or_default();
-            let receipt = Receipt::stored(found.text()?, found.number()?);
-            known.insert(full, (body, receipt));
-        }
-    }
-    Ok(known)
-}
-
-/// A row of `hookcast_log`.
-fn entry(source: &Source, part: &Part, draft: &Draft, offset: u64, time: i64) -> Vec<Value> {
-    let table = part.table.as_deref();
-    let text = |row: Option<&Row>| -> Option<String> {
-        let object = row?.to_json(table?);
-        Some(serde_json::Value::Object(object).to_string())
-    };
-    let (row, old) = match &draft.change {
-        None => (None, None),
-        Some(RowWrite::Insert { row }) => (Some(row), None),
-        Some(RowWrite::Update { old, row }) => (Some(row), Some(old)),
-        Some(RowWrite::Delete { old }) => (None, Some(old)),
-    };
-    vec![
-        part.log.id.into(),
-        (offset as i64).into(),
-        time.into(),
-        draft.method.map(|method| method.as_str().to_owned()).into(),
-        draft.audience.to_text().into(),
-        source.connection.to_string().into(),
-        source.user.as_deref().map(str::to_owned).into(),
-        draft.exclude_origin.into(),
-        text(row).into(),
-        text(old).into(),
-        draft.sent.clone().into(),
-        part.judged_by.to_string().into(),
-    ]
 }
