@@ -67,10 +67,18 @@ async fn what_is_wrong_with_the_url_is_said(kept: Kept) {
     let server = kept.of(Setup::new(CONFIG)).start().await;
     let (scheme, option, cases): (_, _, &[(&str, &str, &[&str])]) = match &kept {
         Kept::Sqlite => return,
-        Kept::Postgres(..) => {
+        Kept::Postgres(running, _) => {
             kept.execute(&server, "CREATE ROLE eve LOGIN PASSWORD 'right'")
                 .await;
+            // Others need none.
+            running.ask_for_password("eve");
+            kept.execute(&server, "SELECT pg_reload_conf()").await;
             let cases: &[(&str, &str, &[&str])] = &[
+                (
+                    "eve:secret",
+                    "postgres",
+                    &["does not let the user `eve` in"],
+                ),
                 (
                     "nobody:secret",
                     "postgres",

@@ -153,6 +153,14 @@ impl Running {
         (url, folder.join(self.socket_name()))
     }
 
+    /// Has PostgreSQL ask this user for a password, once it has read its config again.
+    pub fn ask_for_password(&self, user: &str) {
+        let file = self.folder.path().join("data/pg_hba.conf");
+        let others = fs::read_to_string(&file).expect("its config");
+        let rules = format!("local all {user} scram-sha-256\n{others}");
+        fs::write(&file, rules).expect("its config");
+    }
+
     /// The socket that it listens on.
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join(self.socket_name())

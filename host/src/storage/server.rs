@@ -3,12 +3,13 @@
 //! Everything is asked through sqlx, in statements that both kinds understand; the few
 //! words that differ are in `flavor.rs`. One hookcast at a time writes to a database: it
 //! holds a lock there (`lock.rs`), and the heads of logs are rows that it locks in each
-//! transaction (`writer.rs`).
+//! transaction (`heads.rs`).
 
 mod address;
 mod append;
 mod flavor;
 mod found;
+mod heads;
 mod ids;
 mod keys;
 mod keyvalue;

@@ -9,7 +9,7 @@
 //! the end of it, and looks whether its count of commits has grown. Nobody is told anything
 //! before that is known.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{sleep, timeout};
 
+use super::heads::{self, Failed};
 use super::pass::{Pass, Stop};
 use super::rows::Statements;
 use super::session::{Address, Session};
@@ -35,17 +36,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Between two looks whether the server is back.
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// How a try ended that wrote nothing.
-enum Failed {
-    /// Repeat with savepoints.
-    Message,
-    Trouble(Trouble),
-    /// Somebody else has written to the logs.
-    Foreign(String),
-    /// The connection was lost when the COMMIT was on its way.
-    Unknown(String, Vec<Verdict>),
-}
 
 /// A transaction that is complete but for its end.
 struct Filled {
@@ -293,7 +283,7 @@ impl Writer {
             return Err(Failed::Trouble(Trouble::Lost("no connection".into())));
         };
         let flavor = session.flavor();
-        begin(session, group).await?;
+        heads::begin(session, group).await?;
         let pass = Pass::new(session, &mut self.statements, group, time).await;
         let mut pass = pass.map_err(|error| Failed::Trouble(Trouble::of(flavor, &error)))?;
         let written = match savepoints {
@@ -319,41 +309,4 @@ impl Writer {
             self.session = None;
         }
     }
-}
-
-/// Begins the transaction, locks the heads of the group's logs, in one order, and compares
-/// them with what was committed last.
-async fn begin(session: &mut Session, group: &[Submission]) -> Result<(), Failed> {
-    let flavor = session.flavor();
-    let parts = group.iter().flat_map(Submission::parts);
-    let logs: BTreeMap<i64, _> = parts.map(|part| (part.log.id, &part.log)).collect();
-    let ids: Vec<_> = logs.keys().map(i64::to_string).collect();
-    let begin = match flavor {
-        // A constraint that is checked at the end would fail then, for all.
-        Flavor::Postgres => "BEGIN; SET CONSTRAINTS ALL IMMEDIATE",
-        Flavor::MySql => "START TRANSACTION",
-    };
-    let sql = format!(
-        "{begin}; SELECT id, head FROM hookcast_endpoints WHERE id IN ({}) ORDER BY id FOR UPDATE",
-        ids.join(", ")
-    );
-    let trouble = |error: sqlx::Error| Failed::Trouble(Trouble::of(flavor, &error));
-    let mut heads = BTreeMap::new();
-    for mut found in session.raw(&sql).await.map_err(trouble)? {
-        let id = found.integer().map_err(trouble)?;
-        heads.insert(id, found.integer().map_err(trouble)? as u64);
-    }
-    for (id, log) in logs {
-        let (stored, known) = (heads.get(&id).copied(), log.ring.head());
-        if stored != Some(known) {
-            let stored = stored.map_or("nowhere".to_owned(), |head| head.to_string());
-            return Err(Failed::Foreign(format!(
-                "the log of `{}` ends at {stored} in the database and at {known} here: another \
-                 hookcast has written to it, or it was put back to an earlier state; restart \
-                 hookcast",
-                log.name
-            )));
-        }
-    }
-    Ok(())
 }
