@@ -153,6 +153,36 @@ async fn handshakes_beyond_the_limit_are_told_when_to_come_again() {
     assert!((refused - 2.0).abs() < f64::EPSILON);
 }
 
+/// A request is a connection of its own, so it counts for its user and its address.
+#[tokio::test]
+async fn messages_by_http_count_like_those_of_sockets() {
+    let server = server(r#"{ address = "1/d burst 2" }"#).await;
+    let mut client = server.connect("/chat").await;
+    client.acked(json!({"body": "by the socket"})).await;
+    let posted = json!({"body": "by HTTP"});
+    let answer = server.publish("POST", "/chat", posted.clone()).await;
+    answer.position(201);
+    let refused = server.publish("POST", "/chat", posted).await;
+    assert_eq!(refused.problem(429), "rate_limited");
+    let seconds: u64 = refused.header("retry-after").parse().expect("seconds");
+    assert!((1..=DAY / 1_000).contains(&seconds), "{seconds}");
+}
+
+/// Behind a proxy each client has an address of its own, as the proxy names it.
+#[tokio::test]
+async fn clients_count_by_the_address_that_a_trusted_proxy_names() {
+    let proxy = "[auth.proxy]\nnetworks = [\"127.0.0.0/8\"]\n";
+    let config = config(r#"{ connects = "1/d" }"#);
+    let server = Setup::new(&format!("{proxy}{config}")).start().await;
+    for (address, status) in [("192.0.2.1", 200), ("192.0.2.2", 200), ("192.0.2.1", 429)] {
+        let forwarded = [("x-forwarded-for", address)];
+        let answer = server
+            .http_with("GET", "/chat", &forwarded, String::new())
+            .await;
+        assert_eq!(answer.status, status, "{address}: {}", answer.text);
+    }
+}
+
 /// The head of the answer to a handshake, in small letters.
 async fn handshake(server: &TestServer) -> Vec<String> {
     let mut stream = TcpStream::connect(&server.address).await.expect("a socket");

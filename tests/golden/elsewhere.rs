@@ -63,6 +63,11 @@ const DIALECT: &[(&str, &str, &str)] = &[
         "values_are_stored_in_their_columns_form",
     ),
     (
+        "no way to log in on the socket",
+        "tests/identity/first_frame.rs",
+        "the_first_frame_names_the_user_of_those_that_follow",
+    ),
+    (
         "PUT may change `user`",
         "tests/errors.rs",
         "a_user_can_be_neither_claimed_nor_changed",
