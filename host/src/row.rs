@@ -28,6 +28,8 @@ pub enum ColumnType {
     Date,
     /// DATETIME and TIMESTAMP, likewise.
     Timestamp,
+    /// Any value of JSON, whose cells are its text.
+    Json,
 }
 
 impl ColumnType {
@@ -38,6 +40,7 @@ impl ColumnType {
             Self::Integer => "a whole number (64 bit)",
             Self::Real => "a number",
             Self::Boolean => "true or false",
+            Self::Json => "any value",
             Self::Date => "a date as text (2023-04-01)",
             Self::Timestamp => "a time as text (2023-04-01T10:30:00)",
         }
@@ -69,6 +72,7 @@ impl Cell {
     pub fn from_json(value: &Value, kind: ColumnType) -> Option<Self> {
         Some(match (value, kind) {
             (Value::Null, _) => Self::Null,
+            (value, ColumnType::Json) => Self::Text(value.to_string()),
             (Value::String(text), kind) if kind.is_text() => Self::Text(text.clone()),
             (Value::Number(n), kind) if kind.is_text() => Self::Text(n.to_string()),
             (Value::Number(n), ColumnType::Integer) => Self::Integer(whole(n)?),
@@ -82,6 +86,17 @@ impl Cell {
             },
             _ => return None,
         })
+    }
+
+    /// As its column shows it.
+    pub fn shown(&self, kind: ColumnType) -> Value {
+        match (self, kind) {
+            // What other programs have stored may be none.
+            (Self::Text(text), ColumnType::Json) => {
+                serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
+            }
+            _ => self.to_json(),
+        }
     }
 
     pub fn to_json(&self) -> Value {
@@ -187,8 +202,10 @@ pub struct Row(pub Vec<Cell>);
 impl Row {
     /// As a JSON object in column order, which is how history sends it.
     pub fn to_json(&self, table: &Table) -> Map<String, Value> {
-        let names = table.columns.iter().map(|column| column.name.clone());
-        names.zip(self.0.iter().map(Cell::to_json)).collect()
+        let cells = table.columns.iter().zip(&self.0);
+        cells
+            .map(|(column, cell)| (column.name.clone(), cell.shown(column.kind)))
+            .collect()
     }
 
     /// What the row is told apart by, as a message has it.

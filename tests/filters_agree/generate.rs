@@ -118,7 +118,7 @@ fn row(foreign: bool) -> impl Strategy<Value = Row> {
 
 fn cell(column: Column, foreign: bool) -> BoxedStrategy<Cell> {
     let own = match column.kind {
-        ColumnType::Text => text().prop_map(Cell::Text).boxed(),
+        ColumnType::Text | ColumnType::Json => text().prop_map(Cell::Text).boxed(),
         ColumnType::Date | ColumnType::Timestamp => {
             let times = select(&STORED_TIMES[..]);
             times.prop_map(|time| Cell::Text(time.to_owned())).boxed()
@@ -129,7 +129,7 @@ fn cell(column: Column, foreign: bool) -> BoxedStrategy<Cell> {
     };
     let strange = match column.kind {
         _ if !foreign => Just(Cell::Null).boxed(),
-        ColumnType::Text => Just(Cell::Text("a\0B".into())).boxed(),
+        ColumnType::Text | ColumnType::Json => Just(Cell::Text("a\0B".into())).boxed(),
         ColumnType::Date | ColumnType::Timestamp => Just(Cell::Text("2023\0".into())).boxed(),
         ColumnType::Integer => select(vec![Cell::Real(1.5), Cell::Text("many".into())]).boxed(),
         ColumnType::Real => Just(Cell::Text("half".into())).boxed(),
@@ -195,7 +195,7 @@ fn condition() -> impl Strategy<Value = Vec<(String, String)>> {
 /// A filter's value for a column of this type.
 fn asked(kind: ColumnType) -> BoxedStrategy<String> {
     let value = match kind {
-        ColumnType::Text => text().boxed(),
+        ColumnType::Text | ColumnType::Json => text().boxed(),
         ColumnType::Date | ColumnType::Timestamp => {
             select(&ASKED_TIMES[..]).prop_map(str::to_owned).boxed()
         }

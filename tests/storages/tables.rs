@@ -134,6 +134,7 @@ async fn tables_of_other_programs_are_used(kept: Kept) {
         columns.paid = "TIMESTAMP"
         columns.open = "BOOLEAN"
         columns.pieces = "INTEGER"
+        columns.details = "JSON"
     "#;
     // Something must be there before the table is: a database, and SQLite's file.
     let empty = "[endpoints.other]\npath = \"/other\"";
@@ -144,17 +145,17 @@ async fn tables_of_other_programs_are_used(kept: Kept) {
         Kept::Sqlite => {
             "CREATE TABLE orders (number UUID PRIMARY KEY, customer VARCHAR(10) NOT NULL, \
              price NUMERIC(8, 2), day DATE, paid DATETIME, open BOOLEAN, pieces SMALLINT, \
-             notes BLOB DEFAULT 'none')"
+             details TEXT, notes BLOB DEFAULT 'none')"
         }
         Kept::Postgres(..) => {
             "CREATE TABLE orders (number uuid PRIMARY KEY, customer varchar(10) NOT NULL, \
              price numeric(8, 2), day date, paid timestamptz, open boolean, pieces smallint, \
-             notes jsonb DEFAULT '{}')"
+             details jsonb, notes jsonb DEFAULT '{}')"
         }
         Kept::MariaDb(..) => {
             "CREATE TABLE orders (number uuid PRIMARY KEY, customer varchar(10) NOT NULL, \
              price decimal(8, 2), day date, paid datetime(6), open boolean, pieces smallint, \
-             notes json DEFAULT '{}')"
+             details json, notes json DEFAULT '{}')"
         }
     };
     kept.execute(&server, create).await;
@@ -193,7 +194,7 @@ async fn tables_of_other_programs_are_used(kept: Kept) {
     let mut client = server.connect("/orders?customer=-").await;
     let order = json!({
         "customer": "new", "price": 19.99, "day": "2024-02-29", "paid": "2024-02-29 12:00",
-        "open": false, "pieces": 7,
+        "open": false, "pieces": 7, "details": {"b": [1, "x"], "a": null},
     });
     client.acked(order).await;
     let number = reader.recv().await["number"].clone();
@@ -228,6 +229,13 @@ async fn tables_of_other_programs_are_used(kept: Kept) {
     assert_eq!(filtered("day>=2024").await, ["new"]);
     assert_eq!(filtered("paid>~=2024-02-29T12&price>=19").await, ["new"]);
     assert_eq!(filtered("open=false").await, ["new"]);
+    assert_eq!(filtered("details").await, ["new"]);
+    let (rows, _) = {
+        let mut client = server.connect("/orders?_after=&details").await;
+        client.recv_until(ended).await
+    };
+    let details = json!({"b": [1, "x"], "a": null});
+    assert_eq!(rows[0]["details"], details, "{rows:?}");
     for (bad, why) in [
         (json!({"customer": "new", "price": "cheap"}), "price"),
         (json!({"price": 1}), "customer"),

@@ -57,7 +57,9 @@ impl Aggregate {
         let fits = match function {
             Function::Count => true,
             Function::Sum | Function::Average => is_number(kind),
-            Function::Least | Function::Greatest => kind != ColumnType::Boolean,
+            Function::Least | Function::Greatest => {
+                !matches!(kind, ColumnType::Boolean | ColumnType::Json)
+            }
         };
         if !fits {
             let message = format!("`{text}`: `{name}` is {}", kind.describe());

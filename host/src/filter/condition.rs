@@ -61,6 +61,11 @@ impl Test {
                 ))),
             };
         }
+        if kind == ColumnType::Json {
+            return Err(bad(format!(
+                "`{key}` holds JSON: it can only be asked whether it is there"
+            )));
+        }
         if operator.is_search() {
             return read_search(key, operator, &given, kind);
         }
@@ -127,7 +132,7 @@ fn read_search(
 fn read_value(text: &str, kind: ColumnType) -> Option<Cell> {
     let number = text.trim();
     Some(match kind {
-        ColumnType::Text => Cell::Text(text.to_owned()),
+        ColumnType::Text | ColumnType::Json => Cell::Text(text.to_owned()),
         ColumnType::Date | ColumnType::Timestamp => Cell::Text(date::start_of(text)?),
         ColumnType::Integer => Cell::Integer(number.parse().ok()?),
         ColumnType::Real => Cell::Real(number.parse().ok().filter(|n: &f64| n.is_finite())?),

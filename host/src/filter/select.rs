@@ -149,7 +149,7 @@ impl Output {
             Cell::Real(sum) if self.whole && sum.fract() == 0.0 && sum.abs() <= EXACT => {
                 Value::from(*sum as i64)
             }
-            cell => cell.to_json(),
+            cell => cell.shown(self.kind),
         }
     }
 }

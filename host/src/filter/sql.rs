@@ -110,7 +110,9 @@ pub fn shown(database: Database, column: &Column) -> Expr {
             Func::cast_as(held, "text").into()
         }
         (Form::Limited { .. }, _) => held,
-        (Form::Uuid, Database::Postgres) => Func::cast_as(held, "text").into(),
+        (Form::Uuid | Form::Json { .. }, Database::Postgres) => Func::cast_as(held, "text").into(),
+        // A text with MariaDB, and a type with MySQL.
+        (Form::Json { .. }, Database::MySql) => Func::cast_as(held, "CHAR").into(),
         (Form::Uuid, Database::MySql) => Func::cast_as(held, "CHAR(36)").into(),
         (Form::Decimal(_), _) => float(database, held),
         (Form::Date, Database::Postgres) => written(held, "to_char", "YYYY-MM-DD"),
@@ -141,7 +143,7 @@ pub(super) fn float(database: Database, number: Expr) -> Expr {
 /// An expression as it compares, sorts and groups.
 pub(super) fn comparable(database: Database, of: Expr, kind: ColumnType) -> Expr {
     match kind {
-        ColumnType::Text => bytewise(database, of),
+        ColumnType::Text | ColumnType::Json => bytewise(database, of),
         ColumnType::Date | ColumnType::Timestamp => written_out(database, bytewise(database, of)),
         _ => of,
     }

@@ -28,7 +28,7 @@ pub struct Column {
 /// What makes a default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
-    /// The time, as `timestamp` has it.
+    /// The time, in UTC.
     Now,
     Uuid,
 }
@@ -52,6 +52,12 @@ impl Column {
     pub(super) fn fill(&self) -> Cell {
         let made = match self.function {
             None => return self.default.clone(),
+            // As text with milliseconds, like the databases' defaults that Gramex shows.
+            Some(Function::Now) if self.form == Form::Plain => {
+                let mut text = iso_text(now_micros());
+                text.truncate(23);
+                text
+            }
             Some(Function::Now) => iso_text(now_micros()),
             Some(Function::Uuid) => Uuid::now_v7().to_string(),
         };

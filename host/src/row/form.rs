@@ -22,6 +22,10 @@ pub enum Form {
         padded: bool,
     },
     Uuid,
+    /// JSON; as JSONB in the database's own order of keys.
+    Json {
+        binary: bool,
+    },
     /// NUMERIC and DECIMAL: so many digits in all, so many of them behind the point. None:
     /// as many as a number of JSON has.
     Decimal(Option<(u32, u32)>),
@@ -60,6 +64,7 @@ impl Type {
         "DECIMAL(p, s)",
         "BOOLEAN",
         "UUID",
+        "JSON",
     ];
 
     /// Reads a SQL type name in any case; `forms`: for a database that has forms of its own.
@@ -75,6 +80,7 @@ impl Type {
         };
         let kind = match base.trim() {
             "TEXT" | "VARCHAR" | "CHAR" | "UUID" => ColumnType::Text,
+            "JSON" | "JSONB" => ColumnType::Json,
             "DATE" => ColumnType::Date,
             "DATETIME" | "TIMESTAMP" | "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE" => {
                 ColumnType::Timestamp
@@ -92,6 +98,8 @@ impl Type {
             ("VARCHAR", [letters, ..]) => limited(*letters, false),
             ("CHAR", [letters, ..]) => limited(*letters, true),
             ("DATE", _) => Form::Date,
+            ("JSON", _) => Form::Json { binary: false },
+            ("JSONB", _) => Form::Json { binary: true },
             ("TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE", _) => Form::Timestamp { zone: true },
             ("DATETIME" | "TIMESTAMP", _) => Form::Timestamp { zone: false },
             ("NUMERIC" | "DECIMAL", [digits]) => Form::Decimal(Some((*digits, 0))),

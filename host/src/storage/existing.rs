@@ -134,6 +134,8 @@ pub fn config_type(column: &Column) -> String {
         ) => format!("CHAR({letters})"),
         (Form::Limited { letters, .. }, _) => format!("VARCHAR({letters})"),
         (Form::Uuid, _) => "UUID".into(),
+        (Form::Json { binary: true }, _) => "JSONB".into(),
+        (Form::Json { .. }, _) | (_, ColumnType::Json) => "JSON".into(),
         (Form::Decimal(None), _) => "NUMERIC".into(),
         (Form::Decimal(Some((digits, behind))), _) => format!("NUMERIC({digits}, {behind})"),
         (Form::Timestamp { zone: true }, _) => "TIMESTAMPTZ".into(),

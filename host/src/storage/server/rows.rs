@@ -44,6 +44,8 @@ fn cast(flavor: Flavor, column: &Column) -> Option<&'static str> {
     match (flavor, column.form) {
         (Flavor::MySql, _) | (_, Form::Plain | Form::Limited { .. }) => None,
         (_, Form::Uuid) => Some("uuid"),
+        (_, Form::Json { binary: false }) => Some("json"),
+        (_, Form::Json { binary: true }) => Some("jsonb"),
         (_, Form::Decimal(_)) => Some("numeric"),
         (_, Form::Date) => Some("date"),
         // Sessions are in UTC.
@@ -212,10 +214,11 @@ fn seen(column: &Column, cell: &Cell) -> Value {
 fn unchanged(flavor: Flavor, column: &Column) -> String {
     let mut select = Query::select();
     select.expr(shown(flavor.database(), column));
-    let text = flavor.text(&select);
-    let shown = text.strip_prefix("SELECT ").unwrap_or(&text);
+    let sql = flavor.text(&select);
+    let shown = sql.strip_prefix("SELECT ").unwrap_or(&sql);
     let same = flavor.same();
-    match (flavor, column.kind.is_text()) {
+    let text = column.kind.is_text() || column.kind == ColumnType::Json;
+    match (flavor, text) {
         (_, false) => format!("({shown}) {same} ?"),
         (Flavor::Postgres, true) => format!("({shown}) COLLATE \"C\" {same} ?"),
         (Flavor::MySql, true) => {

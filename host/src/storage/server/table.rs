@@ -162,13 +162,13 @@ fn function(flavor: Flavor, column: &Column, function: Function) -> String {
     let text = match (flavor, function, held) {
         (Flavor::Postgres, Function::Now, true) => "now() AT TIME ZONE 'UTC'",
         (Flavor::Postgres, Function::Now, false) => {
-            "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
+            "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS')"
         }
         (Flavor::Postgres, Function::Uuid, true) => "gen_random_uuid()",
         (Flavor::Postgres, Function::Uuid, false) => "gen_random_uuid()::text",
         (Flavor::MySql, Function::Now, true) => "UTC_TIMESTAMP(6)",
         (Flavor::MySql, Function::Now, false) => {
-            "DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%f')"
+            "LEFT(DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%f'), 23)"
         }
         (Flavor::MySql, Function::Uuid, _) => "uuid()",
     };

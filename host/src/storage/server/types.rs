@@ -18,6 +18,8 @@ pub fn declared(flavor: Flavor, column: &Column) -> Result<String> {
     Ok(match (column.form, column.kind) {
         (Form::Limited { letters, .. }, _) => format!("VARCHAR({letters})"),
         (Form::Uuid, _) => either("UUID", "CHAR(36)"),
+        (Form::Json { binary: true }, _) => either("JSONB", "JSON"),
+        (Form::Json { .. }, _) => "JSON".into(),
         (Form::Decimal(Some((digits, behind))), _) => either(
             &format!("NUMERIC({digits}, {behind})"),
             &format!("DECIMAL({digits}, {behind})"),
@@ -78,6 +80,7 @@ fn fits_postgres(column: &Column, found: &str, base: &str) -> bool {
             base == "character" || base == "character varying"
         }
         (Form::Uuid, _) => base == "uuid",
+        (Form::Json { .. }, _) => matches!(base, "json" | "jsonb"),
         (Form::Decimal(digits), _) => base == "numeric" && digits == digits_of(found),
         (Form::Date, _) => base == "date",
         (Form::Timestamp { .. }, _) => matches!(
@@ -102,6 +105,8 @@ fn fits_mysql(column: &Column, found: &str, base: &str) -> bool {
     );
     match (column.form, column.kind) {
         (Form::Limited { padded: true, .. }, _) => text || base == "char",
+        // MariaDB's is a text.
+        (Form::Json { .. }, _) => matches!(base, "json" | "longtext"),
         (Form::Uuid, _) => base == "uuid" || matches!(found, "char(36)" | "varchar(36)"),
         (Form::Decimal(digits), _) => base == "decimal" && digits == digits_of(found),
         (Form::Date, _) => base == "date",
@@ -138,6 +143,8 @@ fn config_type(found: &str, base: &str) -> Option<String> {
         },
         "boolean" => "BOOLEAN".into(),
         "uuid" => "UUID".into(),
+        "json" => "JSON".into(),
+        "jsonb" => "JSONB".into(),
         "date" => "DATE".into(),
         _ if found == "timestamp with time zone" => "TIMESTAMPTZ".into(),
         _ if matches!(
@@ -199,7 +206,9 @@ mod tests {
         };
         let alter = "ALTER TABLE \"t\" ALTER COLUMN \"c\" TYPE TEXT USING \"c\"::TEXT";
         let jsonb = unfit(Flavor::Postgres, "TEXT", "jsonb");
-        assert_eq!(jsonb, (None, alter.to_owned()));
+        assert_eq!(jsonb, (Some("JSONB".into()), alter.to_owned()));
+        let bytes = unfit(Flavor::Postgres, "TEXT", "bytea");
+        assert_eq!(bytes, (None, alter.to_owned()));
         let (write, _) = unfit(Flavor::Postgres, "NUMERIC(10, 2)", "numeric(8,1)");
         assert_eq!(write.as_deref(), Some("NUMERIC(8, 1)"));
         // It would round.

@@ -25,7 +25,7 @@ pub fn column_list(table: &Table) -> String {
 /// '2026' in a DATETIME column into a number.
 pub fn declared_type(kind: ColumnType) -> &'static str {
     match kind {
-        ColumnType::Text | ColumnType::Date | ColumnType::Timestamp => "TEXT",
+        ColumnType::Text | ColumnType::Date | ColumnType::Timestamp | ColumnType::Json => "TEXT",
         ColumnType::Integer => "INTEGER",
         ColumnType::Real => "REAL",
         ColumnType::Boolean => "BOOLEAN",

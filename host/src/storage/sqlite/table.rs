@@ -113,6 +113,8 @@ fn affinity(declared: &str) -> Affinity {
 fn unfit(table: &Table, column: &Column, found: &Existing) -> Option<Unfit> {
     let affinity = affinity(&found.declared);
     let fits = match (column.kind, column.form) {
+        // Objects and lists are no numbers; a number may become one, and stays it.
+        (ColumnType::Json, _) => matches!(affinity, Affinity::Text | Affinity::None),
         (kind, form) if kind.is_text() => match affinity {
             Affinity::Text | Affinity::None => true,
             // No time and no UUID is a number, or almost none.
@@ -148,7 +150,7 @@ fn unfit(table: &Table, column: &Column, found: &Existing) -> Option<Unfit> {
 fn created(column: &Column) -> String {
     let text = definition(column);
     match column.function {
-        Some(Function::Now) => text + " DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000')",
+        Some(Function::Now) => text + " DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now'))",
         // SQLite makes none; rows that others insert have to bring theirs.
         Some(Function::Uuid) | None => text,
     }
