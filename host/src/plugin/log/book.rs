@@ -11,7 +11,7 @@ use super::Level;
 use crate::clock::now_micros;
 
 /// Bytes of text that are kept of one plugin.
-const KEPT: usize = 256 << 10;
+const KEPT: usize = 64 << 10;
 
 /// One line. Its texts are printable already.
 #[derive(Debug, Clone, PartialEq, Serialize)]
